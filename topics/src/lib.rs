@@ -1,0 +1,9 @@
+//! hoga-topics: the topic catalogue as code, and the [`Log`]: one trait, several implementations.
+//!
+//! - [`catalogue`]: what each topic is: key, partitions, retention, records, writers. docs/topics.md is made from it.
+//! - [`partitioner`]: keys go to partitions as Java's default partitioner sends them.
+//! - [`log`]: the trait. [`memory`]: for tests and simulation. [`embedded`]: durable, in-process, nothing to start.
+
+pub mod log;
+
+pub use log::{Ack, Bounds, Log, LogError, LogRecord, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer};

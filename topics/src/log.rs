@@ -1,0 +1,263 @@
+//! The Log: partitions of records that are appended and read. Embedded, memory and Kafka implement it, and one
+//! conformance test holds all of them.
+//!
+//! Nothing here waits on its own: readers and writers are polled, and whoever has nothing to do waits on the
+//! [`Signal`]. So the same driver code runs in a thread, in a simulation on virtual time, and over Kafka.
+//!
+//! Invariants:
+//! 1. Within a partition records are read in offset order, each reader sees the same bytes at the same offset.
+//! 2. A writer's records of one partition stand in the order in which it sent them, unless one is lost: then what
+//!    was sent after it may stand before what is sent again. The acknowledgements tell (that is what channels are for).
+//! 3. An acknowledgement with an offset means: appended there. Without one: not known; it may be there.
+//! 4. [`Visibility::Durable`] readers see only what survives a power loss, [`Visibility::Written`] readers may see
+//!    more; what survives a crash of an embedded log is a prefix of what was written over all partitions.
+//! 5. Append times of a partition never go back in a wall log; in a recorded log they are the writer's.
+
+use bytes::Bytes;
+use hoga_core::{Timestamp, Topic};
+use std::fmt;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+/// One partition of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: Topic,
+    /// The partition, from 0.
+    pub partition: u32,
+}
+
+impl TopicPartition {
+    /// That partition of that topic.
+    pub const fn new(topic: Topic, partition: u32) -> Self {
+        Self { topic, partition }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// Where a log's append times come from; fixed when the log is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum TimeMode {
+    /// The log stamps each record with the time of its append.
+    Wall,
+    /// Each record brings its time: a replay of the past.
+    Recorded,
+}
+
+/// What a reader may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// All that is written: for machines, whose effects stand behind their causes in the same log.
+    Written,
+    /// Only what is durable: for sinks, streams, acknowledgements to the outside.
+    Durable,
+}
+
+/// The offsets of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The first offset that can be read.
+    pub start: u64,
+    /// The offset after the last written record.
+    pub end: u64,
+    /// The offset after the last durable record.
+    pub durable_end: u64,
+}
+
+/// A record as it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord {
+    /// Its offset.
+    pub offset: u64,
+    /// Its append time.
+    pub time: Timestamp,
+    /// Its key; empty for none.
+    pub key: Bytes,
+    /// Its value; none is a tombstone (foreign writers only).
+    pub value: Option<Bytes>,
+}
+
+/// The answer to one sent record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// What the sender gave with it.
+    pub token: u64,
+    /// Where it stands; `None`: not known, it may have been appended or not.
+    pub offset: Option<u64>,
+}
+
+/// What can go wrong with a log. Every message says which topic and partition and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// An offset before the partition's start: what it held is cut.
+    #[error("{partition}: offset {offset} is cut, the log begins at {start}; restore offsets {offset} to {} from the archive or start from a newer snapshot", start - 1)]
+    Cut {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Asked for.
+        offset: u64,
+        /// The first that is there.
+        start: u64,
+    },
+    /// An offset past the partition's end: the log is older than what asks for it.
+    #[error(
+        "{partition}: offset {offset} is past the log's end {end}: this log is older than the state that reads it, or lost records"
+    )]
+    PastEnd {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Asked for.
+        offset: u64,
+        /// The end.
+        end: u64,
+    },
+    /// No such topic or partition here.
+    #[error("{0}: there is no such partition in this log")]
+    NoPartition(TopicPartition),
+    /// Key and value together are over the limit.
+    #[error("{partition}: a record of {size} bytes is over the limit of {limit}")]
+    TooLarge {
+        /// Which partition.
+        partition: TopicPartition,
+        /// The record's size.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// In a recorded log a record came without its time, or in a wall log with one.
+    #[error("{0}: a recorded log needs the time of each record, a wall log sets it itself")]
+    TimeMode(TopicPartition),
+    /// Another process has the folder.
+    #[error("{folder}: the log is in use by {holder}; stop that process, or give another --data-dir")]
+    InUse {
+        /// The folder.
+        folder: String,
+        /// Who, as far as its lock file tells.
+        holder: String,
+    },
+    /// The folder holds another layout, mode or partition count than asked for.
+    #[error("{folder}: {what}")]
+    Layout {
+        /// The folder.
+        folder: String,
+        /// What is different, and the way out.
+        what: String,
+    },
+    /// The files contradict themselves where a crash cannot explain it.
+    #[error("{file} at byte {position}: {what}")]
+    Corrupt {
+        /// The file.
+        file: String,
+        /// Where in it.
+        position: u64,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// Reading or writing failed. After a failed write or sync the log takes nothing more: restart the process.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done, to which file.
+        what: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The log has failed before; nothing more is taken.
+    #[error("the log stopped taking records: {0}")]
+    Failed(String),
+}
+
+/// Wakes whoever waits for something new: records, acknowledgements, durability.
+#[derive(Debug, Default)]
+pub struct Signal {
+    version: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Signal {
+    /// The number of changes so far. Take it, look for work, and only then [`Self::wait`] with it: no wake-up is lost.
+    pub fn version(&self) -> u64 {
+        *self.version.lock().expect("no holder of this lock panics")
+    }
+
+    /// Something changed.
+    pub fn notify(&self) {
+        *self.version.lock().expect("no holder of this lock panics") += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until something changed since `seen`, at most `timeout`; the version then.
+    pub fn wait(&self, seen: u64, timeout: Duration) -> u64 {
+        let guard = self.version.lock().expect("no holder of this lock panics");
+        let (guard, _) = self
+            .changed
+            .wait_timeout_while(guard, timeout, |version| *version == seen)
+            .expect("no holder of this lock panics");
+        *guard
+    }
+}
+
+/// Reads one partition.
+pub trait Reader: Send {
+    /// Appends at most `max` records that are there, in order, to `out`; none is not the end, only nothing yet.
+    fn poll(&mut self, max: usize, out: &mut Vec<LogRecord>) -> Result<(), LogError>;
+
+    /// The offset of the next record.
+    fn position(&self) -> u64;
+}
+
+/// Appends records to any partition.
+pub trait Writer: Send {
+    /// Takes one record; it goes out with the batch at [`Self::flush`] at the latest. `time` is for recorded logs only.
+    /// May block while a bound on what is in flight is reached.
+    fn send(
+        &mut self,
+        to: TopicPartition,
+        key: &[u8],
+        value: &[u8],
+        time: Option<Timestamp>,
+        token: u64,
+    ) -> Result<(), LogError>;
+
+    /// Sends out what was taken, without waiting for answers.
+    fn flush(&mut self) -> Result<(), LogError>;
+
+    /// Moves the answers that came to `out`, in the order of sending for each partition.
+    fn acks(&mut self, out: &mut Vec<Ack>) -> Result<(), LogError>;
+
+    /// Records sent whose answer has not been taken.
+    fn in_flight(&self) -> usize;
+}
+
+/// A log of partitioned topics.
+pub trait Log: Send + Sync {
+    /// Where append times come from.
+    fn time_mode(&self) -> TimeMode;
+
+    /// How many partitions a topic has.
+    fn partitions(&self, topic: Topic) -> u32;
+
+    /// A partition's offsets.
+    fn bounds(&self, partition: TopicPartition) -> Result<Bounds, LogError>;
+
+    /// A reader from an offset on, which lies within the bounds (the end is within).
+    fn reader(&self, partition: TopicPartition, from: u64, visibility: Visibility)
+    -> Result<Box<dyn Reader>, LogError>;
+
+    /// A writer of its own.
+    fn writer(&self) -> Result<Box<dyn Writer>, LogError>;
+
+    /// Drops what stands before `before` as far as the layout allows; returns the new start.
+    fn cut(&self, partition: TopicPartition, before: u64) -> Result<u64, LogError>;
+
+    /// Waits until everything appended before this call is durable.
+    fn sync(&self) -> Result<(), LogError>;
+
+    /// What to wait on when there is nothing to do.
+    fn signal(&self) -> &Signal;
+}
