@@ -4,6 +4,11 @@
 //! - [`partitioner`]: keys go to partitions as Java's default partitioner sends them.
 //! - [`log`]: the trait. [`memory`]: for tests and simulation. [`embedded`]: durable, in-process, nothing to start.
 
+pub mod catalogue;
 pub mod log;
+pub mod memory;
+pub mod partitioner;
 
+pub use catalogue::Partitions;
 pub use log::{Ack, Bounds, Log, LogError, LogRecord, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer};
+pub use memory::{MemoryLog, MemoryOptions};

@@ -202,6 +202,20 @@ impl Signal {
     }
 }
 
+/// The most bytes of a record's key and value together, unless a log is made with another limit.
+pub const MAX_RECORD_BYTES: usize = 1 << 20;
+
+/// Whether a reader may stand at `offset`: the end is within the bounds.
+pub(crate) fn check_position(partition: TopicPartition, offset: u64, bounds: Bounds) -> Result<(), LogError> {
+    if offset < bounds.start {
+        return Err(LogError::Cut { partition, offset, start: bounds.start });
+    }
+    if offset > bounds.end {
+        return Err(LogError::PastEnd { partition, offset, end: bounds.end });
+    }
+    Ok(())
+}
+
 /// Reads one partition.
 pub trait Reader: Send {
     /// Appends at most `max` records that are there, in order, to `out`; none is not the end, only nothing yet.

@@ -1,0 +1,181 @@
+//! The table itself; see [`super`].
+
+use super::{KeyKind, TopicSpec, Unsequenced};
+use hoga_core::Topic;
+use hoga_core::records::RecordKind::{self, *};
+
+const KEYED: u32 = 4;
+const CLOCKS: &[RecordKind] = &[Clock];
+const COMMANDS: &[RecordKind] = &[PlaceOrder, AmendOrder, ReduceOrder, CancelOrder];
+const OPERATORS: &[RecordKind] = &[AssetListing, InstrumentListing, FeeSchedule, PhaseChange, RulesVersion];
+const OWNERS: &[RecordKind] = &[Claim, Mark, SignOfLife];
+const ARCHIVE: &str = "for ever; behind the archive once there is one";
+const ARCHIVE_INPUT: &str = "behind the oldest usable snapshot, in the archive";
+
+/// In the order of [`Topic::ALL`].
+pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
+    TopicSpec {
+        topic: Topic::Owners,
+        about: "who drives which machine: claims, marks, signs of life",
+        key: KeyKind::Machine,
+        partitions: 1,
+        carries: OWNERS,
+        unsequenced: &[Unsequenced { who: "owners", kinds: OWNERS }],
+        readers: &["owners", "standbys"],
+        kept: "behind the newest marks",
+    },
+    TopicSpec {
+        topic: Topic::Orders,
+        about: "the open inbox: place, amend, reduce, cancel; not trusted",
+        key: KeyKind::Account,
+        partitions: KEYED,
+        carries: &[PlaceOrder, AmendOrder, ReduceOrder, CancelOrder, Clock],
+        unsequenced: &[
+            Unsequenced { who: "any producer", kinds: COMMANDS },
+            Unsequenced { who: "feeds of a recorded log", kinds: CLOCKS },
+        ],
+        readers: &[],
+        kept: "7 days",
+    },
+    TopicSpec {
+        topic: Topic::Control,
+        about: "the operator's listings, phases, fee schedules, rule versions",
+        key: KeyKind::None,
+        partitions: 1,
+        carries: OPERATORS,
+        unsequenced: &[Unsequenced { who: "operator", kinds: OPERATORS }],
+        readers: &[],
+        kept: "for ever",
+    },
+    TopicSpec {
+        topic: Topic::Accounts,
+        about: "everything that can move an account, in one order",
+        key: KeyKind::Account,
+        partitions: KEYED,
+        carries: &[
+            PlaceOrder,
+            AmendOrder,
+            ReduceOrder,
+            CancelOrder,
+            Deposit,
+            Withdrawal,
+            AssetListing,
+            InstrumentListing,
+            FeeSchedule,
+            RulesVersion,
+            SettlementLeg,
+            BookAnswer,
+            Clock,
+        ],
+        unsequenced: &[
+            Unsequenced { who: "gateway", kinds: COMMANDS },
+            Unsequenced { who: "operator", kinds: &[Deposit, Withdrawal] },
+            Unsequenced { who: "owner of holds", kinds: CLOCKS },
+        ],
+        readers: &[],
+        kept: ARCHIVE_INPUT,
+    },
+    TopicSpec {
+        topic: Topic::Books,
+        about: "what the book has to do: held orders, amends, cancels, listings, phases",
+        key: KeyKind::Symbol,
+        partitions: KEYED,
+        carries: &[
+            HeldOrder,
+            HeldAmend,
+            HeldCancel,
+            AssetListing,
+            InstrumentListing,
+            FeeSchedule,
+            PhaseChange,
+            RulesVersion,
+            Clock,
+        ],
+        unsequenced: &[Unsequenced { who: "owner of matching", kinds: CLOCKS }],
+        readers: &[],
+        kept: ARCHIVE_INPUT,
+    },
+    TopicSpec {
+        topic: Topic::Executions,
+        about: "trades: both orders, accounts, liquidity sides, fees",
+        key: KeyKind::Symbol,
+        partitions: KEYED,
+        carries: &[Execution, Clock],
+        unsequenced: &[Unsequenced { who: "owner of candles", kinds: CLOCKS }],
+        readers: &["sinks", "streams"],
+        kept: ARCHIVE,
+    },
+    TopicSpec {
+        topic: Topic::Ticks,
+        about: "trades of outside venues: venue time, receive time, venue sequence",
+        key: KeyKind::Symbol,
+        partitions: KEYED,
+        carries: &[Tick, Clock],
+        unsequenced: &[
+            Unsequenced { who: "ingest feeds", kinds: &[Tick] },
+            Unsequenced { who: "owner of tick-candles, feeds of a recorded log", kinds: CLOCKS },
+        ],
+        readers: &["sinks", "streams"],
+        kept: ARCHIVE,
+    },
+    TopicSpec {
+        topic: Topic::Depth,
+        about: "book deltas with a sequence, and a snapshot every so often",
+        key: KeyKind::Symbol,
+        partitions: KEYED,
+        carries: &[DepthUpdate],
+        unsequenced: &[],
+        readers: &["streams"],
+        kept: "1 day",
+    },
+    TopicSpec {
+        topic: Topic::OrderEvents,
+        about: "an order's life, and refused commands",
+        key: KeyKind::Account,
+        partitions: KEYED,
+        carries: &[OrderEvent, CommandRefused],
+        unsequenced: &[],
+        readers: &["gateway", "sinks", "streams"],
+        kept: ARCHIVE,
+    },
+    TopicSpec {
+        topic: Topic::Journal,
+        about: "the ledger: balanced double entries",
+        key: KeyKind::Account,
+        partitions: KEYED,
+        carries: &[JournalEntry],
+        unsequenced: &[],
+        readers: &["sinks", "reconcile"],
+        kept: ARCHIVE,
+    },
+    TopicSpec {
+        topic: Topic::Candles,
+        about: "bars with open and close time, revision, final or not",
+        key: KeyKind::Symbol,
+        partitions: KEYED,
+        carries: &[Candle],
+        unsequenced: &[],
+        readers: &["sinks", "streams"],
+        kept: ARCHIVE,
+    },
+    TopicSpec {
+        topic: Topic::Instruments,
+        about: "what can be traded and by which rules",
+        key: KeyKind::Symbol,
+        partitions: 1,
+        carries: OPERATORS,
+        unsequenced: &[],
+        readers: &["sinks", "streams", "gateway"],
+        kept: "for ever",
+    },
+    TopicSpec {
+        topic: Topic::DeadLetters,
+        about: "what could not be read or was refused before holds: topic, partition, offset, reason",
+        key: KeyKind::Source,
+        partitions: 1,
+        carries: &[DeadLetter],
+        unsequenced: &[Unsequenced { who: "sinks", kinds: &[DeadLetter] }],
+        readers: &["operator"],
+        kept: "30 days",
+    },
+];
