@@ -13,14 +13,18 @@
 //!
 //! Left out on purpose: encoding (hoga-schemas), topics and logs (hoga-topics), driving (hoga-runtime).
 
+pub mod fees;
 pub mod ids;
+pub mod instrument;
 pub mod machine;
 pub mod money;
 pub mod records;
 pub mod settings;
 pub mod time;
 
+pub use fees::FeeMeter;
 pub use ids::{AccountId, AssetCode, ClientId, OrderId, Symbol, TradeId};
+pub use instrument::{Instrument, ListingError};
 pub use machine::{Body, Effect, Effects, Input, Machine, MachineKind, Route, Stop, Topic};
 pub use money::{Amount, Decimal, Price, Quantity};
 pub use records::Record;

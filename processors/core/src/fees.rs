@@ -1,0 +1,130 @@
+//! Fees of an order: cumulative, so that many small fills cost no more than one large one.
+//!
+//! Used by the book (what a fill is charged) and by holds (what must stay held, and the same sum again as a check).
+//!
+//! Invariants:
+//! 1. After any fills, `charged` is the exact fee, Σ notional × ppm ÷ [`FEE_UNIT`], rounded up once to a whole
+//!    minor unit of the quote: in favour of the exchange, by less than one unit over the whole life of the order.
+//! 2. A fill's fee is never negative.
+//! 3. Fills whose notionals sum to at most N, at rates of at most `ppm`, are charged at most `most(N, ppm)`.
+//!
+//! Left out on purpose: rebates (negative rates) and tiers; a schedule names one maker and one taker rate.
+
+use serde::{Deserialize, Serialize};
+
+/// Rates are counts of 1/FEE_UNIT of the notional.
+pub const FEE_UNIT: i128 = 1_000_000;
+
+/// What an order was charged so far, and by how much that exceeds the exact fee.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeeMeter {
+    charged: i64,
+    /// charged × FEE_UNIT less the exact numerator: 0 to FEE_UNIT - 1.
+    rounded_up_by: u32,
+}
+
+impl FeeMeter {
+    /// Charged so far, in minor units of the quote.
+    pub fn charged(&self) -> i64 {
+        self.charged
+    }
+
+    /// Counts a fill of `notional` minor units (zero or more) at `ppm` millionths and returns its fee in minor units.
+    /// Panics beyond `i64`: the hold bounded it before.
+    pub fn charge(&mut self, notional: i128, ppm: u32) -> i64 {
+        let (next, fee) = self.after(notional, ppm).expect("a fee that was held fits");
+        *self = next;
+        fee
+    }
+
+    /// The most that fills of together `notional` minor units at up to `ppm` millionths can still be charged.
+    /// Panics beyond `i64`, for what was checked with [`Self::checked_most`] before.
+    pub fn most(&self, notional: i128, ppm: u32) -> i64 {
+        self.checked_most(notional, ppm).expect("a fee that was checked fits")
+    }
+
+    /// As [`Self::most`]; `None` when it does not fit.
+    pub fn checked_most(&self, notional: i128, ppm: u32) -> Option<i64> {
+        self.after(notional, ppm).map(|(_, fee)| fee)
+    }
+
+    /// The meter after a fill, and the fill's fee; `None` when the sum does not fit.
+    fn after(self, notional: i128, ppm: u32) -> Option<(Self, i64)> {
+        assert!(notional >= 0, "a notional is not negative, got {notional}");
+        let exact = notional.checked_mul(i128::from(ppm))?;
+        // What the last rounding took too much pays for this fill first.
+        let due = exact - i128::from(self.rounded_up_by);
+        let fee = if due <= 0 { 0 } else { div_up(due) };
+        let rounded_up_by = u32::try_from(fee * FEE_UNIT - due).expect("less than one unit is rounded");
+        let fee = i64::try_from(fee).ok()?;
+        let next = Self { charged: self.charged.checked_add(fee)?, rounded_up_by };
+        debug_assert!(i128::from(rounded_up_by) < FEE_UNIT, "invariant 1");
+        Some((next, fee))
+    }
+}
+
+/// `numerator` ÷ FEE_UNIT, rounded up; `numerator` is above zero.
+fn div_up(numerator: i128) -> i128 {
+    // Nearly all fees fit 64 bits, whose division is many times faster.
+    match u64::try_from(numerator) {
+        Ok(small) => i128::from(small.div_ceil(FEE_UNIT as u64)),
+        Err(_) => (numerator - 1) / FEE_UNIT + 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn rounds_the_sum_up_once_and_not_each_fill() {
+        let mut meter = FeeMeter::default();
+        // 0.25 of a unit each: the first pays one unit, the next three nothing, the fifth one again.
+        let fees: Vec<i64> = (0..5).map(|_| meter.charge(1_000, 250)).collect();
+        assert_eq!(fees, [1, 0, 0, 0, 1]);
+        assert_eq!(meter.charged(), 2);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_none() {
+        assert_eq!(FeeMeter::default().checked_most(i128::MAX, 2), None);
+        assert_eq!(FeeMeter::default().checked_most(i128::from(i64::MAX) + 1, 1_000_000), None);
+        assert_eq!(FeeMeter::default().checked_most(i128::from(i64::MAX), 1_000_000), Some(i64::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_of_fees_is_the_exact_fee_rounded_up(
+            fills in prop::collection::vec((0i128..5_000_000_000_000, 0u32..100_001), 0..40),
+        ) {
+            let mut meter = FeeMeter::default();
+            let mut exact = 0i128;
+            let mut sum = 0i64;
+            for (notional, ppm) in fills {
+                let fee = meter.charge(notional, ppm);
+                prop_assert!(fee >= 0, "invariant 2");
+                sum += fee;
+                exact += notional * i128::from(ppm);
+                prop_assert_eq!(i128::from(sum), exact / FEE_UNIT + i128::from(exact % FEE_UNIT != 0), "invariant 1");
+                prop_assert_eq!(meter.charged(), sum);
+            }
+        }
+
+        #[test]
+        fn most_is_never_exceeded(
+            before in prop::collection::vec((0i128..1_000_000, 0u32..100_001), 0..5),
+            fills in prop::collection::vec((0i128..1_000_000, 0u32..5_001), 0..20),
+            spare in 0i128..1_000,
+        ) {
+            let mut meter = FeeMeter::default();
+            for (notional, ppm) in before {
+                meter.charge(notional, ppm);
+            }
+            let whole: i128 = fills.iter().map(|f| f.0).sum();
+            let bound = meter.most(whole + spare, 5_000);
+            let charged: i64 = fills.iter().map(|f| meter.charge(f.0, f.1)).sum();
+            prop_assert!(charged <= bound, "invariant 3: {} > {}", charged, bound);
+        }
+    }
+}
