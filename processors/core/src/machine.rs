@@ -113,6 +113,8 @@ pub struct Input<'a> {
     pub append_time: Timestamp,
     /// The record's key.
     pub key: &'a [u8],
+    /// The record's bytes as they stand in the log, for dead letters; none for a tombstone.
+    pub value: &'a [u8],
     /// The record.
     pub body: Body<'a>,
 }
@@ -126,8 +128,6 @@ pub enum Body<'a> {
     Malformed {
         /// What is wrong with them.
         reason: &'a str,
-        /// The bytes.
-        value: &'a [u8],
     },
 }
 
