@@ -13,6 +13,9 @@
 //!
 //! Left out on purpose: encoding (hoga-schemas), topics and logs (hoga-topics), driving (hoga-runtime).
 
+// With clippy.toml beside this crate: what could make two replays differ does not pass the lints.
+#![warn(clippy::iter_over_hash_type)]
+
 pub mod fees;
 pub mod ids;
 pub mod instrument;

@@ -1,0 +1,75 @@
+//! The arguments: subcommands, and one flag for each setting, made from the settings' table.
+//!
+//! Left out on purpose: what the subcommands do; each is a file in `commands/` with its own arguments.
+
+use crate::commands::Command;
+use crate::config::{self, Resolved, SETTINGS};
+use crate::exit::{Failure, exit_codes_text};
+use crate::stop::Stop;
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
+use std::path::PathBuf;
+
+/// An exchange that lives in topics: orders in, executions, candles and balances out, all of it in one log.
+#[derive(Debug, Parser)]
+#[command(name = "hoga", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every subcommand is given.
+#[derive(Debug)]
+pub struct Context {
+    /// The settings.
+    pub settings: Resolved,
+    /// Whether to end.
+    pub stop: Stop,
+}
+
+/// The command and its context; help, version and wrong arguments end the process here, as clap does (0 and 2).
+pub fn parse() -> Result<(Command, Context), Failure> {
+    let matches = command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let settings = settings(&matches)?;
+    start_logging(&settings.config.log)?;
+    Ok((cli.command, Context { settings, stop: Stop::on_signals()? }))
+}
+
+/// The whole command line as clap knows it.
+fn command() -> clap::Command {
+    let heading = "Settings (also in hoga.toml and the environment, see docs/configuration.md)";
+    let config =
+        Arg::new("config").long("config").value_name("FILE").help("The configuration file [default: hoga.toml]");
+    let flags = SETTINGS.iter().map(|setting| {
+        Arg::new(setting.key)
+            .long(setting.flag())
+            .value_name(setting.value)
+            .help(format!("{} [env: {}]", setting.help, setting.env()))
+            // Fixed ones are many and rarely given: `--help` shows them, `-h` does not.
+            .hide_short_help(setting.key != "data_dir")
+    });
+    let all = std::iter::once(config).chain(flags).map(|arg| arg.global(true).help_heading(heading));
+    Cli::command().after_help(exit_codes_text()).args(all)
+}
+
+fn settings(matches: &ArgMatches) -> Result<Resolved, Failure> {
+    let flag = |key: &str| matches.get_one::<String>(key).cloned();
+    let env = |name: &str| std::env::var(name).ok();
+    let named = flag("config").or_else(|| env("HOGA_CONFIG")).map(PathBuf::from);
+    config::resolve(flag, env, config::file_to_read(named).as_deref())
+}
+
+fn start_logging(filter: &str) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .map_err(|error| Failure::Usage(format!("--log {filter:?} is not a filter: {error}")))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,54 @@
+//! The settings as documentation: docs/configuration.md, and the table of `hoga config`.
+
+use super::{Config, Resolved, SETTINGS};
+use crate::exit::EXIT_CODES;
+use std::fmt::Write as _;
+use std::io;
+
+/// docs/configuration.md. A test compares; `HOGA_UPDATE=1 cargo test -p hoga` writes it.
+pub fn markdown() -> String {
+    let defaults = Config::default();
+    let mut text = String::from(
+        "# Configuration\n\n\
+         Made from `hoga/src/config/table.rs` by `HOGA_UPDATE=1 cargo test -p hoga`; a test compares.\n\n\
+         A setting is given as a flag, in the environment, or in a TOML file (`--config FILE`, `HOGA_CONFIG`, else \
+         `hoga.toml` in the working folder). A flag goes before the environment, that before the file, that before \
+         the default. A key that is not in this table is refused by name. `hoga config` prints the values in force \
+         and where each comes from.\n\n\
+         | key in the file | flag | environment | default | what it does |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for setting in SETTINGS {
+        let default = (setting.get)(&defaults);
+        let default = if default.is_empty() { "by command".into() } else { format!("`{default}`") };
+        let fixed = if setting.fixed { " **Fixed when a log is made.**" } else { "" };
+        let (key, flag, value, env, help) = (setting.key, setting.flag(), setting.value, setting.env(), setting.help);
+        let _ = writeln!(text, "| `{key}` | `--{flag} {value}` | `{env}` | {default} | {help}.{fixed} |");
+    }
+    text.push_str(
+        "\nWhat is fixed when a log is made shapes the records that machines write: with another value the same input \
+         would replay to other effects. It is stored in `settings.json` beside the log; a later run uses the stored \
+         value, and refuses one that is given and different.\n\n\
+         ## Exit codes\n\n| code | meaning |\n| --- | --- |\n",
+    );
+    for (code, meaning) in EXIT_CODES {
+        let _ = writeln!(text, "| {code} | {meaning} |");
+    }
+    text.push_str(
+        "\n## Other environment variables\n\n| name | for |\n| --- | --- |\n\
+         | `HOGA_CONFIG` | the configuration file |\n\
+         | `HOGA_TEST_DATA` | tests: the folder of recorded order flow, `../shared/data` unless given |\n\
+         | `HOGA_UPDATE` | tests: write expected files (this page, docs/topics.md) instead of comparing |\n",
+    );
+    text
+}
+
+/// The values in force, as a table.
+pub fn print(resolved: &Resolved, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out, "{:<22} {:<32} FROM", "SETTING", "VALUE")?;
+    for setting in SETTINGS {
+        let value = (setting.get)(&resolved.config);
+        let value = if value.is_empty() { "(by command)".into() } else { value };
+        writeln!(out, "{:<22} {value:<32} {}", setting.key, resolved.source(setting.key).name())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! The list of all settings: key, meaning, range, and how to read and write the value.
+
+use super::Config;
+use super::value::Value;
+use std::net::SocketAddr;
+
+/// One setting. Flag and environment name are made from its key.
+pub struct Setting {
+    /// Its key in the file: `data_dir`.
+    pub key: &'static str,
+    /// What its value is, for help.
+    pub value: &'static str,
+    /// What it does, with its unit.
+    pub help: &'static str,
+    /// Whether it is fixed when a log is made.
+    pub fixed: bool,
+    /// Writes the value of a configuration.
+    pub get: fn(&Config) -> String,
+    /// Sets it; an error says what the value has to be.
+    pub set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl Setting {
+    /// Its flag without the dashes: `data-dir`.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// Its environment variable: `HOGA_DATA_DIR`.
+    pub fn env(&self) -> String {
+        format!("HOGA_{}", self.key.to_uppercase())
+    }
+}
+
+/// `setting!(key, VALUE, fixed or free, check, field, help)`: `check` turns a value away with a reason.
+macro_rules! setting {
+    ($key:literal, $value:literal, $fixed:literal, $check:expr, $($field:ident).+, $help:literal) => {
+        Setting {
+            key: $key,
+            value: $value,
+            help: $help,
+            fixed: $fixed,
+            get: |config| config.$($field).+.show(),
+            set: |config, text| {
+                let value = Value::parse(text)?;
+                ($check)(&value)?;
+                config.$($field).+ = value;
+                Ok(())
+            },
+        }
+    };
+}
+
+/// All settings, in the order of the docs.
+pub const SETTINGS: &[Setting] = &[
+    setting!(
+        "data_dir",
+        "FOLDER",
+        false,
+        any,
+        data_dir,
+        "Folder of the log, the snapshots and settings.json. Default: hoga-data/main; demo: hoga-data/demo; feed: hoga-data/feed- and the file's name"
+    ),
+    setting!(
+        "listen",
+        "ADDRESS",
+        false,
+        loopback,
+        listen,
+        "Where `hoga up` serves its log to the other commands; only this machine's own addresses, because it asks nobody who they are"
+    ),
+    setting!(
+        "answer_timeout_s",
+        "SECONDS",
+        false,
+        |n| between(n, 1, 3_600),
+        answer_timeout_s,
+        "How long a command waits for its outcome"
+    ),
+    setting!(
+        "valid_for_s",
+        "SECONDS",
+        false,
+        |n| between(n, 1, 600),
+        valid_for_s,
+        "How far ahead `valid_until` is set where a command comes without one"
+    ),
+    setting!(
+        "shutdown_s",
+        "SECONDS",
+        false,
+        |n| between(n, 1, 3_600),
+        shutdown_s,
+        "How long a clean shutdown may take before the process ends without it (nothing is lost, the next start replays more)"
+    ),
+    setting!(
+        "snapshot_every_s",
+        "SECONDS",
+        false,
+        |n| between(n, 1, 86_400),
+        snapshot_every_s,
+        "Time between two snapshots of a machine"
+    ),
+    setting!(
+        "log",
+        "FILTER",
+        false,
+        any,
+        log,
+        "Log lines on stderr: error, warn, info, debug, or per module as in hoga_runtime=debug"
+    ),
+    setting!("partitions", "COUNT", true, |n| between(n, 1, 1_024), partitions, "Partitions of each keyed topic"),
+    setting!(
+        "max_open_orders",
+        "COUNT",
+        true,
+        |n| between(n, 1, 10_000_000),
+        machines.max_open_orders,
+        "Open orders an account may have"
+    ),
+    setting!(
+        "max_client_ids",
+        "COUNT",
+        true,
+        |n| between(n, 1, 10_000_000),
+        machines.max_client_ids,
+        "Client ids an account may have remembered: open orders and ids within their valid-until"
+    ),
+    setting!(
+        "max_pending",
+        "COUNT",
+        true,
+        |n| between(n, 1, 10_000),
+        machines.max_pending,
+        "Unanswered amends, reductions and cancels an order may have"
+    ),
+    setting!(
+        "depth_snapshot_every",
+        "COUNT",
+        true,
+        |n| between(n, 1, 1_000_000),
+        machines.depth_snapshot_every,
+        "Depth updates of a symbol between two snapshots of its levels"
+    ),
+    setting!(
+        "candle_intervals",
+        "LIST",
+        true,
+        whole_days,
+        machines.candle_intervals_ms,
+        "Intervals of candles, each dividing a day or a whole number of days"
+    ),
+    setting!(
+        "candle_lateness_ms",
+        "MILLISECONDS",
+        true,
+        |n| between(n, 0, 3_600_000),
+        machines.candle_lateness_ms,
+        "How long after its close time a bar stays open for late trades"
+    ),
+    setting!(
+        "candle_kept_bars",
+        "COUNT",
+        true,
+        |n| between(n, 1, 100_000),
+        machines.candle_kept_bars,
+        "Final bars of each interval kept in memory to take late trades as revisions"
+    ),
+    setting!(
+        "utc_offset_min",
+        "MINUTES",
+        true,
+        |n| between(n, -720, 840),
+        machines.utc_offset_min,
+        "Zone of symbols without a listing (outside venues), minutes east of UTC; KST is 540"
+    ),
+];
+
+fn any<T>(_: &T) -> Result<(), String> {
+    Ok(())
+}
+
+fn between<T: PartialOrd + std::fmt::Display>(value: &T, low: T, high: T) -> Result<(), String> {
+    if *value < low || *value > high {
+        return Err(format!("it is from {low} to {high}"));
+    }
+    Ok(())
+}
+
+fn loopback(address: &SocketAddr) -> Result<(), String> {
+    if !address.ip().is_loopback() {
+        return Err(
+            "only an address of this machine itself, such as 127.0.0.1:7070 (nothing authenticates here)".into()
+        );
+    }
+    Ok(())
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+fn whole_days(intervals: &Vec<i64>) -> Result<(), String> {
+    match intervals.iter().find(|ms| DAY_MS % **ms != 0 && **ms % DAY_MS != 0) {
+        Some(_) => Err("each interval divides a day or is a whole number of days".into()),
+        None => Ok(()),
+    }
+}
