@@ -2,13 +2,20 @@
 //!
 //! - [`catalogue`]: what each topic is: key, partitions, retention, records, writers. docs/topics.md is made from it.
 //! - [`partitioner`]: keys go to partitions as Java's default partitioner sends them.
+//! - [`channel`]: what a reader accepts of a partition. [`owners`]: who owns what, and how far they have come.
 //! - [`log`]: the trait. [`memory`]: for tests and simulation. [`embedded`]: durable, in-process, nothing to start.
 
 pub mod catalogue;
+pub mod channel;
 pub mod log;
 pub mod memory;
+pub mod owners;
 pub mod partitioner;
 
 pub use catalogue::Partitions;
+pub use channel::{
+    Accepted, AcceptedBody, AcceptedReader, ChannelKey, ChannelTable, ReadError, ReaderPosition, Verdict,
+};
 pub use log::{Ack, Bounds, Log, LogError, LogRecord, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer};
 pub use memory::{MemoryLog, MemoryOptions};
+pub use owners::{OwnersError, OwnersView, Ownership};

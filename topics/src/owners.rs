@@ -1,0 +1,214 @@
+//! Who owns what, and how far they have come: the topic `owners`, read.
+//!
+//! [`Owners`] is the state (pure), [`OwnersView`] follows a log with it. Owners, standbys, the feed and the command
+//! line use the same view, so they cannot disagree.
+//!
+//! Invariants:
+//! 1. A claim is valid only if it replaces the epoch that was the newest before it; else it is void and changes nothing.
+//! 2. A mark counts only if its epoch was the newest when it was appended: of a sleeping owner none counts.
+//! 3. Marks of a machine only go forward.
+//! 4. [`drained`] is exact: every mark was true before the ends were read, and covers them.
+//!
+//! Left out on purpose: who should own what, and judging a silent process dead: that is placement. The view needs
+//! every machine's claims from its first on; `owners` may be cut only together with a saved view.
+
+mod drained;
+
+pub use drained::{drained, wait_drained};
+
+use crate::{Log, LogError, LogRecord, Reader, TopicPartition, Visibility};
+use hoga_core::records::{Claim, Mark, SignOfLife};
+use hoga_core::{MachineKind, Record, Timestamp, Topic};
+use std::collections::BTreeMap;
+
+/// The one partition of `owners`.
+pub const OWNERS: TopicPartition = TopicPartition::new(Topic::Owners, 0);
+
+/// Why `owners` cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnersError {
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A value is no record of this topic.
+    #[error(
+        "{OWNERS}: the value at offset {offset} is not a claim, mark or sign of life: {reason}; owners is written by hoga alone, so find out who wrote it"
+    )]
+    Undecodable {
+        /// Where.
+        offset: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The pipeline was not drained in time.
+    #[error("not all machines have read their input to its end in time: {0}")]
+    NotDrained(String),
+}
+
+/// A mark that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingMark {
+    /// Its offset in `owners`.
+    pub offset: u64,
+    /// When it was appended.
+    pub time: Timestamp,
+    /// What it says.
+    pub mark: Mark,
+}
+
+/// What is known of one machine's partition that was ever claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ownership {
+    /// The newest valid claim's epoch.
+    pub epoch: u64,
+    /// Who made it.
+    pub process: String,
+    /// When.
+    pub claimed_at: Timestamp,
+    /// The newest mark that counts, by whichever owner.
+    pub mark: Option<StandingMark>,
+    /// The next input offset that the owner will apply, from its signs of life; 0 before the first.
+    pub next_offset: u64,
+    /// When that was told.
+    pub seen_at: Timestamp,
+    /// Claims that were void.
+    pub void_claims: u64,
+}
+
+impl Ownership {
+    /// How far the machine has come for certain: the farther of mark and sign of life.
+    pub fn progress(&self) -> u64 {
+        self.next_offset.max(self.marked())
+    }
+
+    /// The newest mark's next offset; 0 without one.
+    pub fn marked(&self) -> u64 {
+        self.mark.as_ref().map_or(0, |standing| standing.mark.next_offset)
+    }
+}
+
+/// The state of `owners` up to some offset.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owners {
+    machines: BTreeMap<(MachineKind, u32), Ownership>,
+    processes: BTreeMap<String, Timestamp>,
+}
+
+impl Owners {
+    /// Applies one record of `owners`; false: it is none of this topic's.
+    pub fn apply(&mut self, offset: u64, time: Timestamp, record: &Record) -> bool {
+        match record {
+            Record::Claim(claim) => self.claim(offset, time, claim),
+            Record::Mark(mark) => self.mark(offset, time, mark),
+            Record::SignOfLife(sign) => self.sign(time, sign),
+            _ => return false,
+        }
+        true
+    }
+
+    fn claim(&mut self, offset: u64, time: Timestamp, claim: &Claim) {
+        let key = (claim.machine, claim.partition);
+        let newest = self.machines.get(&key).map(|owned| owned.epoch);
+        if newest != claim.replaces {
+            if let Some(owned) = self.machines.get_mut(&key) {
+                owned.void_claims += 1;
+            }
+            return;
+        }
+        let before = self.machines.remove(&key);
+        let (mark, void_claims) = before.map_or((None, 0), |owned| (owned.mark, owned.void_claims));
+        let process = claim.process.to_string();
+        self.processes.insert(process.clone(), time);
+        let next_offset = 0;
+        let owned =
+            Ownership { epoch: offset, process, claimed_at: time, mark, next_offset, seen_at: time, void_claims };
+        self.machines.insert(key, owned);
+    }
+
+    fn mark(&mut self, offset: u64, time: Timestamp, mark: &Mark) {
+        let Some(owned) = self.machines.get_mut(&(mark.machine, mark.partition)) else { return };
+        if owned.epoch == mark.epoch && owned.marked() <= mark.next_offset {
+            owned.mark = Some(StandingMark { offset, time, mark: mark.clone() });
+        }
+    }
+
+    fn sign(&mut self, time: Timestamp, sign: &SignOfLife) {
+        self.processes.insert(sign.process.to_string(), time);
+        for progress in &sign.progress {
+            let Some(owned) = self.machines.get_mut(&(progress.machine, progress.partition)) else { continue };
+            if progress.epoch == Some(owned.epoch) {
+                owned.next_offset = owned.next_offset.max(progress.next_offset);
+                owned.seen_at = time;
+            }
+        }
+    }
+
+    /// The ownership of a machine's partition; `None` if it was never claimed.
+    pub fn of(&self, machine: MachineKind, partition: u32) -> Option<&Ownership> {
+        self.machines.get(&(machine, partition))
+    }
+
+    /// All that was ever claimed, by machine and partition.
+    pub fn machines(&self) -> impl Iterator<Item = (MachineKind, u32, &Ownership)> {
+        self.machines.iter().map(|((machine, partition), owned)| (*machine, *partition, owned))
+    }
+
+    /// When each process last gave a sign of life.
+    pub fn processes(&self) -> impl Iterator<Item = (&str, Timestamp)> {
+        self.processes.iter().map(|(process, time)| (process.as_str(), *time))
+    }
+}
+
+/// Follows `owners`.
+pub struct OwnersView {
+    reader: Box<dyn Reader>,
+    batch: Vec<LogRecord>,
+    next_offset: u64,
+    owners: Owners,
+}
+
+impl OwnersView {
+    /// A view of all that is there now.
+    pub fn open(log: &dyn Log) -> Result<Self, OwnersError> {
+        let bounds = log.bounds(OWNERS)?;
+        let reader = log.reader(OWNERS, bounds.start, Visibility::Written)?;
+        let mut view = Self { reader, batch: Vec::new(), next_offset: bounds.start, owners: Owners::default() };
+        view.poll()?;
+        Ok(view)
+    }
+
+    /// Reads on to the end; whether there was anything new.
+    pub fn poll(&mut self) -> Result<bool, OwnersError> {
+        let before = self.next_offset;
+        loop {
+            self.batch.clear();
+            self.reader.poll(1_024, &mut self.batch)?;
+            if self.batch.is_empty() {
+                return Ok(self.next_offset > before);
+            }
+            for record in &self.batch {
+                apply(&mut self.owners, record)?;
+                self.next_offset = record.offset + 1;
+            }
+        }
+    }
+
+    /// What is known as of [`Self::position`].
+    pub fn owners(&self) -> &Owners {
+        &self.owners
+    }
+
+    /// The next offset of `owners` to be read.
+    pub fn position(&self) -> u64 {
+        self.next_offset
+    }
+}
+
+fn apply(owners: &mut Owners, stored: &LogRecord) -> Result<(), OwnersError> {
+    let offset = stored.offset;
+    let undecodable = |reason: String| OwnersError::Undecodable { offset, reason };
+    let value = stored.value.as_deref().ok_or_else(|| undecodable("a tombstone (no value)".into()))?;
+    let frame = hoga_schemas::open(value).map_err(|error| undecodable(error.to_string()))?;
+    let record = hoga_schemas::decode(&frame).map_err(|error| undecodable(error.to_string()))?;
+    if owners.apply(offset, stored.time, &record) { Ok(()) } else { Err(undecodable(format!("a {}", record.kind()))) }
+}
