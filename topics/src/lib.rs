@@ -7,6 +7,9 @@
 
 pub mod catalogue;
 pub mod channel;
+#[cfg(test)]
+mod conformance;
+pub mod embedded;
 pub mod log;
 pub mod memory;
 pub mod owners;
@@ -16,6 +19,7 @@ pub use catalogue::Partitions;
 pub use channel::{
     Accepted, AcceptedBody, AcceptedReader, ChannelKey, ChannelTable, ReadError, ReaderPosition, Verdict,
 };
+pub use embedded::{EmbeddedLog, EmbeddedOptions};
 pub use log::{Ack, Bounds, Log, LogError, LogRecord, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer};
 pub use memory::{MemoryLog, MemoryOptions};
 pub use owners::{OwnersError, OwnersView, Ownership};

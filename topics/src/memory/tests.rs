@@ -1,7 +1,43 @@
 //! The faults of the memory log, each by itself.
 
 use super::*;
+use crate::conformance::{self, Subject};
 use hoga_core::Topic;
+use std::cell::RefCell;
+
+/// The newest log that was made.
+#[derive(Default)]
+struct Memory(RefCell<Option<MemoryLog>>);
+
+impl Subject for Memory {
+    fn make(&self, time_mode: TimeMode) -> Arc<dyn Log> {
+        let log = MemoryLog::new(MemoryOptions {
+            time_mode,
+            partitions: conformance::partitions(),
+            max_record_bytes: conformance::LIMIT,
+            durability: Durability::AtSync,
+            ..MemoryOptions::default()
+        });
+        *self.0.borrow_mut() = Some(log.clone());
+        Arc::new(log)
+    }
+
+    fn reopen(&self, log: Arc<dyn Log>) -> Option<Arc<dyn Log>> {
+        log.sync().unwrap();
+        self.0.borrow().as_ref().expect("it was made here").crash(0);
+        Some(log)
+    }
+
+    fn tombstone(&self, to: TopicPartition, key: &[u8]) -> Option<u64> {
+        let log = self.0.borrow();
+        Some(log.as_ref().expect("it was made here").append_foreign(to, key, None, Timestamp(0)).unwrap())
+    }
+}
+
+#[test]
+fn conforms() {
+    conformance::conforms(&Memory::default());
+}
 
 const AT: TopicPartition = TopicPartition::new(Topic::Books, 1);
 
@@ -41,7 +77,8 @@ fn acks(writer: &mut dyn Writer) -> Vec<(u64, Option<u64>)> {
 #[test]
 fn each_fault_does_what_it_says() {
     type Acks = &'static [(u64, Option<u64>)];
-    let cases: [(&str, Vec<Fault>, &str, &str, Acks, Acks); 6] = [
+    type Case = (&'static str, Vec<Fault>, &'static str, &'static str, Acks, Acks);
+    let cases: [Case; 6] = [
         ("none", vec![], "a b c", "a b c", &[(0, Some(0)), (1, Some(1)), (2, Some(2))], &[]),
         (
             "delay",

@@ -1,0 +1,194 @@
+//! The thread that writes and syncs: whatever was appended while it synced goes out together with the next sync.
+//!
+//! Invariants:
+//! 1. Frames are written in the order of the queue, and nothing is said to be durable before the sync behind it.
+//! 2. A segment is synced before the next is begun; the next one's header is durable before its first frame.
+//! 3. After an error, or a panic, the log has failed for ever: a failed sync says nothing about what is on the disk,
+//!    and asking again does not help (fsyncgate, PostgreSQL 2018).
+
+use super::files::{self, DataFile};
+use super::frame::{HEADER, Header};
+use super::segment::{FileHeader, segment_path};
+use super::shared::{Closed, MemFrame, Shared};
+use crate::LogError;
+use hoga_core::Timestamp;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+/// Bytes that are gathered before they are written.
+const WRITE_BYTES: usize = 4 << 20;
+
+/// The newest segment and where it ends.
+pub(super) struct Tail {
+    pub folder: PathBuf,
+    pub number: u64,
+    pub file: Arc<DataFile>,
+    pub position: u64,
+    pub chain: u32,
+    pub next: Vec<u64>,
+    pub last_time: Timestamp,
+    pub segment_bytes: u64,
+}
+
+impl Tail {
+    /// Begins the segment `number`: makes the file and its header durable.
+    pub fn create(
+        folder: PathBuf,
+        number: u64,
+        id: u64,
+        chain: u32,
+        next: Vec<u64>,
+        last_time: Timestamp,
+        segment_bytes: u64,
+    ) -> Result<Self, LogError> {
+        let file = DataFile::create(segment_path(&folder, number))?;
+        let header = FileHeader { number, id, seed: chain, last_time, next };
+        let bytes = header.bytes();
+        file.write_at(0, &bytes)?;
+        file.sync()?;
+        files::sync_folder(files::folder_of(&file.path))?;
+        let position = bytes.len() as u64;
+        Ok(Self { folder, number, file: Arc::new(file), position, chain, next: header.next, last_time, segment_bytes })
+    }
+}
+
+struct Flusher {
+    shared: Arc<Shared>,
+    tail: Tail,
+    /// Durable bytes of the tail's file.
+    synced: u64,
+    buffer: Vec<u8>,
+    /// Frames behind the last publication: where each stands.
+    placed: Vec<Placed>,
+}
+
+struct Placed {
+    slot: u32,
+    first: u64,
+    end: u64,
+    position: u64,
+    len: u64,
+    cost: usize,
+}
+
+/// Starts the thread. It ends when the log is closing and all is written, or on an error.
+pub(super) fn start(shared: Arc<Shared>, tail: Tail) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("hoga-log".into()).spawn(move || {
+        let guard = FailOnPanic(shared.clone());
+        let synced = tail.position;
+        let mut flusher = Flusher { shared, tail, synced, buffer: Vec::new(), placed: Vec::new() };
+        let why = match flusher.run() {
+            Ok(()) => "it was closed".to_owned(),
+            Err(error) => {
+                let why = format!("{error}; see to the disk, then start again: what is durable is kept");
+                tracing::error!("the log failed: {why}");
+                why
+            }
+        };
+        guard.0.fail(why);
+    })
+}
+
+struct FailOnPanic(Arc<Shared>);
+
+impl Drop for FailOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("its flusher panicked; this is a bug, report what was printed".into());
+        }
+    }
+}
+
+impl Flusher {
+    fn run(&mut self) -> Result<(), LogError> {
+        let mut batch = Vec::new();
+        while self.take(&mut batch) {
+            for (slot, frame) in batch.drain(..) {
+                self.place(slot, &frame)?;
+            }
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for frames; false when the log is closing and there are none.
+    fn take(&self, batch: &mut Vec<(u32, MemFrame)>) -> bool {
+        let state = self.shared.lock();
+        let idle =
+            |state: &mut super::shared::State| state.queue.is_empty() && !state.closing && state.failed.is_none();
+        let mut state = self.shared.work.wait_while(state, idle).expect("no holder of this lock panics");
+        std::mem::swap(&mut state.queue, batch);
+        !batch.is_empty() && state.failed.is_none()
+    }
+
+    fn place(&mut self, slot: u32, frame: &MemFrame) -> Result<(), LogError> {
+        let len = (HEADER + frame.body.len()) as u64;
+        let empty = self.tail.position == FileHeader::len(self.tail.next.len()) as u64;
+        if !empty && self.tail.position + len > self.tail.segment_bytes {
+            self.roll()?;
+        }
+        let header = Header {
+            body: frame.body.len() as u32,
+            checksum: 0,
+            previous: self.tail.chain,
+            slot,
+            first: frame.first,
+            count: frame.count,
+            time: frame.time,
+            synced: self.synced,
+        };
+        self.tail.chain = header.write(self.shared.layout.id, &frame.body, &mut self.buffer);
+        let next = &mut self.tail.next[slot as usize];
+        assert!(*next == frame.first, "slot {slot}: a frame of {} stands where {next} is due", frame.first);
+        *next = frame.end();
+        self.tail.last_time = self.tail.last_time.max(frame.time);
+        let (first, end, position) = (frame.first, frame.end(), self.tail.position);
+        self.placed.push(Placed { slot, first, end, position, len, cost: frame.cost() });
+        self.tail.position += len;
+        if self.buffer.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), LogError> {
+        self.tail.file.write_at(self.tail.position - self.buffer.len() as u64, &self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), LogError> {
+        self.write()?;
+        self.tail.file.sync()?;
+        self.synced = self.tail.position;
+        self.publish();
+        Ok(())
+    }
+
+    /// Says that what was placed is durable, and indexes it.
+    fn publish(&mut self) {
+        let mut state = self.shared.lock();
+        for Placed { slot, first, end, position, len, cost } in self.placed.drain(..) {
+            state.slots[slot as usize].index.add(first, end, &self.tail.file, position, len);
+            self.shared.ends[slot as usize].durable.store(end, Ordering::Release);
+            state.unwritten -= cost;
+            state.flushed += 1;
+        }
+        state.evict(self.shared.cache_bytes);
+        drop(state);
+        self.shared.progress.notify_all();
+        self.shared.signal.notify();
+    }
+
+    /// Ends the segment and begins the next.
+    fn roll(&mut self) -> Result<(), LogError> {
+        self.sync()?;
+        let (id, tail) = (self.shared.layout.id, &self.tail);
+        let (folder, next) = (tail.folder.clone(), tail.next.clone());
+        let new = Tail::create(folder, tail.number + 1, id, tail.chain, next, tail.last_time, tail.segment_bytes)?;
+        let old = std::mem::replace(&mut self.tail, new);
+        self.synced = self.tail.position;
+        let closed = Closed { file: old.file, len: old.position };
+        self.shared.lock().closed.push(closed);
+        Ok(())
+    }
+}
