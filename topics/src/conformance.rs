@@ -122,7 +122,7 @@ pub fn values(log: &dyn Log, at: TopicPartition) -> Vec<String> {
 fn describes_itself(subject: &dyn Subject) {
     for mode in [TimeMode::Wall, TimeMode::Recorded] {
         let log = subject.make(mode);
-        assert_eq!(log.time_mode(), mode);
+        assert_eq!((log.time_mode(), log.max_record_bytes()), (mode, LIMIT));
         for (topic, count) in partitions().iter() {
             assert_eq!(log.partitions(topic), count, "{topic}");
         }

@@ -175,6 +175,10 @@ impl Log for EmbeddedLog {
         self.shared.layout.partitions.of(topic)
     }
 
+    fn max_record_bytes(&self) -> usize {
+        self.shared.max_record_bytes
+    }
+
     fn bounds(&self, partition: TopicPartition) -> Result<Bounds, LogError> {
         self.shared.check()?;
         Ok(self.shared.ends[self.shared.slot(partition)? as usize].bounds())

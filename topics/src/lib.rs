@@ -4,6 +4,7 @@
 //! - [`partitioner`]: keys go to partitions as Java's default partitioner sends them.
 //! - [`channel`]: what a reader accepts of a partition. [`owners`]: who owns what, and how far they have come.
 //! - [`log`]: the trait. [`memory`]: for tests and simulation. [`embedded`]: durable, in-process, nothing to start.
+//!   [`remote`]: a log that another process of this computer has.
 
 pub mod catalogue;
 pub mod channel;
@@ -14,6 +15,7 @@ pub mod log;
 pub mod memory;
 pub mod owners;
 pub mod partitioner;
+pub mod remote;
 
 pub use catalogue::Partitions;
 pub use channel::{
@@ -23,3 +25,4 @@ pub use embedded::{EmbeddedLog, EmbeddedOptions};
 pub use log::{Ack, Bounds, Log, LogError, LogRecord, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer};
 pub use memory::{MemoryLog, MemoryOptions};
 pub use owners::{OwnersError, OwnersView, Ownership};
+pub use remote::RemoteLog;

@@ -20,7 +20,7 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 /// One partition of a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TopicPartition {
     /// The topic.
     pub topic: Topic,
@@ -255,6 +255,11 @@ pub trait Log: Send + Sync {
 
     /// How many partitions a topic has.
     fn partitions(&self, topic: Topic) -> u32;
+
+    /// The most bytes of a record's key and value together.
+    fn max_record_bytes(&self) -> usize {
+        MAX_RECORD_BYTES
+    }
 
     /// A partition's offsets.
     fn bounds(&self, partition: TopicPartition) -> Result<Bounds, LogError>;

@@ -79,6 +79,7 @@ pub struct MemoryLog {
 
 struct Shared {
     time_mode: TimeMode,
+    max_record_bytes: usize,
     state: Mutex<State>,
     signal: Signal,
 }
@@ -92,10 +93,9 @@ impl Shared {
 impl MemoryLog {
     /// A new, empty log.
     pub fn new(options: MemoryOptions) -> Self {
-        let time_mode = options.time_mode;
-        Self {
-            shared: Arc::new(Shared { time_mode, state: Mutex::new(State::new(options)), signal: Signal::default() }),
-        }
+        let (time_mode, max_record_bytes) = (options.time_mode, options.max_record_bytes);
+        let state = Mutex::new(State::new(options));
+        Self { shared: Arc::new(Shared { time_mode, max_record_bytes, state, signal: Signal::default() }) }
     }
 
     /// The log's time.
@@ -141,6 +141,10 @@ impl Log for MemoryLog {
 
     fn partitions(&self, topic: Topic) -> u32 {
         self.shared.lock().counts.of(topic)
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.shared.max_record_bytes
     }
 
     fn bounds(&self, partition: TopicPartition) -> Result<Bounds, LogError> {
