@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub const FEE_UNIT: i128 = 1_000_000;
 
 /// What an order was charged so far, and by how much that exceeds the exact fee.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FeeMeter {
     charged: i64,
     /// charged × FEE_UNIT less the exact numerator: 0 to FEE_UNIT - 1.
@@ -46,6 +46,17 @@ impl FeeMeter {
     /// As [`Self::most`]; `None` when it does not fit.
     pub fn checked_most(&self, notional: i128, ppm: u32) -> Option<i64> {
         self.after(notional, ppm).map(|(_, fee)| fee)
+    }
+
+    /// The most lots of `unit` minor units each that `amount` pays for, fee at `ppm` millionths included.
+    pub fn affordable(&self, unit: i128, ppm: u32, amount: i64) -> i64 {
+        assert!(unit > 0 && amount >= 0, "lots of {unit} for {amount} minor units");
+        // n x unit + ceil(due / FEE_UNIT) <= amount, where due = n x unit x ppm - rounded_up_by and no fee is below 0,
+        // says the same as both of: n x unit <= amount and n x unit x (FEE_UNIT + ppm) <= amount x FEE_UNIT + rounded_up_by.
+        let amount = i128::from(amount);
+        let without_fee = amount / unit;
+        let with_fee = (amount * FEE_UNIT + i128::from(self.rounded_up_by)) / (FEE_UNIT + i128::from(ppm)) / unit;
+        i64::try_from(without_fee.min(with_fee)).expect("no more lots than minor units")
     }
 
     /// The meter after a fill, and the fill's fee; `None` when the sum does not fit.
@@ -109,6 +120,23 @@ mod tests {
                 prop_assert_eq!(i128::from(sum), exact / FEE_UNIT + i128::from(exact % FEE_UNIT != 0), "invariant 1");
                 prop_assert_eq!(meter.charged(), sum);
             }
+        }
+
+        #[test]
+        fn affordable_is_the_last_count_that_can_be_paid(
+            before in prop::collection::vec((0i128..1_000_000, 0u32..100_001), 0..3),
+            unit in 1i128..3_000,
+            ppm in 0u32..100_001,
+            amount in 0i64..1_000_000,
+        ) {
+            let mut meter = FeeMeter::default();
+            for (notional, ppm) in before {
+                meter.charge(notional, ppm);
+            }
+            let cost = |lots: i64| i128::from(lots) * unit + i128::from(meter.most(i128::from(lots) * unit, ppm));
+            let lots = meter.affordable(unit, ppm, amount);
+            prop_assert!(cost(lots) <= i128::from(amount), "{} lots cost {}", lots, cost(lots));
+            prop_assert!(cost(lots + 1) > i128::from(amount), "{} lots cost {}", lots + 1, cost(lots + 1));
         }
 
         #[test]

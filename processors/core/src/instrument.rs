@@ -255,6 +255,11 @@ impl Instrument {
     pub fn day(&self, time: Timestamp) -> i64 {
         time.plus_ms(i64::from(self.utc_offset_min) * 60_000).0.div_euclid(DAY_MS)
     }
+    /// The first moment after that day of its zone.
+    pub fn day_end(&self, day: i64) -> Timestamp {
+        let next = day.saturating_add(1).saturating_mul(DAY_MS);
+        Timestamp(next).plus_ms(-i64::from(self.utc_offset_min) * 60_000)
+    }
 }
 
 fn check_digits(asset: &AssetCode, digits: u8) -> Result<(), ListingError> {
@@ -429,5 +434,6 @@ mod tests {
         let midnight = Timestamp(15 * 3_600_000);
         assert_eq!([instrument.day(midnight.plus_ms(-1)), instrument.day(midnight)], [0, 1]);
         assert_eq!(instrument.day(Timestamp(-DAY_MS)), -1);
+        assert_eq!(instrument.day_end(0), midnight);
     }
 }

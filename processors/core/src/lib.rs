@@ -16,6 +16,7 @@
 // With clippy.toml beside this crate: what could make two replays differ does not pass the lints.
 #![warn(clippy::iter_over_hash_type)]
 
+pub mod book;
 pub mod fees;
 pub mod ids;
 pub mod instrument;

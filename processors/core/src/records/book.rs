@@ -144,7 +144,8 @@ pub struct BookAnswer {
     pub price: Option<Decimal>,
     /// The order's total quantity from here on.
     pub quantity: Option<Decimal>,
-    /// What stays open, in base (a closed order: what was canceled).
+    /// What stays open, in base (a closed order: what was canceled); of a market buy that names only an amount, the
+    /// amount left, in quote.
     pub leaves: Decimal,
 }
 

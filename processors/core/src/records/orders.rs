@@ -60,6 +60,7 @@ wire_enum! {
         /// Both are canceled.
         CancelBoth = "CANCEL_BOTH",
         /// Both lose the lesser of the two open quantities, without a trade; what reaches zero is canceled.
+        /// An incoming order that names only an amount has no quantity to lose: its remainder is canceled.
         Decrement = "DECREMENT",
     }
 }

@@ -1,0 +1,95 @@
+//! One symbol of a partition: its instrument, its book, and the commands that wait while the book has work to finish.
+//!
+//! Invariants:
+//! 1. Commands of a symbol are applied in the order in which they came; none begins before the one before is done.
+//! 2. The answer to a command carries the command's id; it is the first event of the command, whenever that begins.
+//! 3. The backlog holds no more than came in: every apply drains as much as the bound of effects allows.
+
+use crate::book::Book;
+use crate::book::depth::{Depth, View};
+use crate::book::emit::{Accounts, Names};
+use crate::book::events::{Event, Events};
+use crate::book::order::Command;
+use crate::ids::{ClientId, TradeId};
+use crate::instrument::Instrument;
+use crate::machine::Effects;
+use crate::records::Phase;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// A command and its id, for the answer; placements and what nobody asked for have none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Task {
+    pub(super) command: Command,
+    pub(super) asked: Option<ClientId>,
+}
+
+/// A symbol.
+#[derive(Debug)]
+pub(super) struct Market<B> {
+    pub(super) instrument: Instrument,
+    pub(super) book: B,
+    pub(super) backlog: VecDeque<Task>,
+    /// The zone's day that it is in.
+    pub(super) day: i64,
+    pub(super) depth: Depth,
+}
+
+/// What all symbols of the partition share while one of them works.
+pub(super) struct Shared<'a> {
+    pub(super) accounts: &'a Accounts,
+    pub(super) partition: u32,
+    pub(super) trades: &'a mut u64,
+    pub(super) depth_snapshot_every: u64,
+    pub(super) events: &'a mut Events,
+    pub(super) time: Timestamp,
+}
+
+impl<B: Book> Market<B> {
+    /// A newly listed symbol: closed, empty.
+    pub(super) fn new(instrument: Instrument, time: Timestamp) -> Self {
+        Self {
+            book: B::new(instrument.tick_value),
+            backlog: VecDeque::new(),
+            day: instrument.day(time),
+            depth: Depth::default(),
+            instrument,
+        }
+    }
+
+    /// Whether something is left to do.
+    pub(super) fn is_busy(&self) -> bool {
+        self.book.is_busy() || !self.backlog.is_empty()
+    }
+
+    /// Does what is to be done until `room` records are emitted, then tells the depth.
+    pub(super) fn work(&mut self, room: usize, shared: &mut Shared<'_>, effects: &mut Effects) {
+        shared.events.reset(room);
+        let was = self.book.phase();
+        self.book.advance(shared.events);
+        self.emit(None, shared, effects);
+        while !self.book.is_busy() && !shared.events.is_full() {
+            let Some(task) = self.backlog.pop_front() else { break };
+            self.book.apply(&task.command, shared.events);
+            self.emit(task.asked, shared, effects);
+        }
+        let opened = was != Phase::Open && self.book.phase() == Phase::Open;
+        let view = View { instrument: &self.instrument, book: &self.book, time: shared.time };
+        self.depth.tell(&view, shared.events.levels(), opened, shared.depth_snapshot_every, effects);
+    }
+
+    fn emit(&self, mut asked: Option<ClientId>, shared: &mut Shared<'_>, effects: &mut Effects) {
+        let names = Names { instrument: &self.instrument, accounts: shared.accounts, time: shared.time };
+        for event in shared.events.drain() {
+            match event {
+                Event::Answer(answer) => names.answer(&answer, asked.take(), effects),
+                Event::Trade(trade) => {
+                    *shared.trades += 1;
+                    names.trade(&trade, TradeId::new(shared.partition, *shared.trades), effects);
+                }
+            }
+        }
+        assert!(asked.is_none(), "a command went without an answer");
+    }
+}

@@ -1,0 +1,310 @@
+//! The machine `matching`: one partition of `books` in; settlement legs and answers to `accounts`, trades to
+//! `executions`, levels to `depth` out.
+//!
+//! Invariants:
+//! 1. Symbols do not touch each other: each has its book, its backlog, its depth sequence and its day.
+//! 2. One apply emits at most [`MAX_EFFECTS`] records. What is left waits in its symbol; every later record, clocks
+//!    above all, first drains what waits (symbols in order of name), then brings its own.
+//! 3. A held command gets its answer here, also when the symbol is unknown (its listing may arrive later than holds').
+//! 4. Day orders expire when the symbol's zone has a new date by the machine's time, before anything of that record.
+//! 5. `save` depends on what the machine knows, not on how it lies in memory.
+//!
+//! Left out on purpose: balances, checks that holds has done, fee schedules (rates come with the order).
+
+use crate::book::emit::Accounts;
+use crate::book::events::{Events, STEP_WEIGHT};
+use crate::book::market::{Market, Shared, Task};
+use crate::book::order::Command;
+use crate::book::{Book, FastBook, commands, saved};
+use crate::ids::{AssetCode, Symbol};
+use crate::instrument::Instrument;
+use crate::machine::{Body, Effects, Input, MAX_EFFECTS, Machine, MachineKind, Stop, Topic};
+use crate::money::Decimal;
+use crate::records::{
+    AssetListing, BookAnswer, BookOutcome, HeldAmend, HeldCancel, HeldOrder, InstrumentListing, Reason, Record,
+};
+use crate::settings::Settings;
+use crate::time::Timestamp;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The rules that this release knows.
+const RULES_VERSION: u32 = 1;
+/// No step begins once so many effects are out: the room above is for the step's own, its closing answer, the depth
+/// update and snapshot of its symbol, and the answer to a command of an unknown symbol.
+const ROOM: usize = MAX_EFFECTS - STEP_WEIGHT - 4;
+
+/// The books of one partition.
+#[derive(Debug)]
+pub struct Matching<B = FastBook> {
+    pub(super) partition: u32,
+    depth_snapshot_every: u64,
+    pub(super) accounts: Accounts,
+    pub(super) assets: BTreeMap<AssetCode, u8>,
+    pub(super) markets: Vec<Market<B>>,
+    /// Look-up only, never iterated.
+    by_symbol: FxHashMap<Symbol, usize>,
+    /// Symbols that have something left to do.
+    busy: BTreeSet<Symbol>,
+    pub(super) trades: u64,
+    /// The first time at which a symbol's day ends: follows from the markets, not saved.
+    next_day_end: Timestamp,
+    /// A buffer, empty between applies.
+    events: Events,
+}
+
+impl Matching<FastBook> {
+    /// The machine of a partition of `books`, empty.
+    pub fn new(partition: u32, settings: &Settings) -> Self {
+        Self::with_book(partition, settings)
+    }
+}
+
+impl<B: Book> Matching<B> {
+    /// As [`Matching::new`], on any implementation of the book.
+    pub fn with_book(partition: u32, settings: &Settings) -> Self {
+        Self {
+            partition,
+            depth_snapshot_every: settings.depth_snapshot_every,
+            accounts: Accounts::default(),
+            assets: BTreeMap::new(),
+            markets: Vec::new(),
+            by_symbol: FxHashMap::default(),
+            busy: BTreeSet::new(),
+            trades: 0,
+            next_day_end: Timestamp(i64::MAX),
+            events: Events::default(),
+        }
+    }
+
+    /// The book of a symbol, if it is listed here.
+    pub fn book(&self, symbol: &Symbol) -> Option<&B> {
+        self.by_symbol.get(symbol).map(|at| &self.markets[*at].book)
+    }
+
+    /// Puts back a symbol that was saved.
+    pub(super) fn restore(&mut self, market: Market<B>) {
+        self.next_day_end = self.next_day_end.min(market.instrument.day_end(market.day));
+        if market.is_busy() {
+            self.busy.insert(market.instrument.symbol.clone());
+        }
+        self.by_symbol.insert(market.instrument.symbol.clone(), self.markets.len());
+        self.markets.push(market);
+    }
+
+    fn list_asset(&mut self, listing: &AssetListing) -> Result<(), Stop> {
+        let digits = *self.assets.entry(listing.asset.clone()).or_insert(listing.digits);
+        if digits == listing.digits {
+            return Ok(());
+        }
+        Err(Stop(format!(
+            "asset {} has {digits} digits and cannot get {}: control lets no such listing pass",
+            listing.asset, listing.digits
+        )))
+    }
+
+    fn list(&mut self, listing: &InstrumentListing, time: Timestamp) -> Result<(), Stop> {
+        let refused = |why: String| Stop(format!("listing of {}: {why}; control lets none pass", listing.symbol));
+        let digits = |asset: &AssetCode| {
+            let digits = self.assets.get(asset).copied();
+            digits.ok_or_else(|| refused(format!("asset {asset} is not listed")))
+        };
+        let instrument = Instrument::new(listing, digits(&listing.base)?, digits(&listing.quote)?)
+            .map_err(|error| refused(error.to_string()))?;
+        let Some(&at) = self.by_symbol.get(&listing.symbol) else {
+            self.restore(Market::new(instrument, time));
+            return Ok(());
+        };
+        let market = &mut self.markets[at];
+        instrument.check_relisting(&market.instrument).map_err(|error| refused(error.to_string()))?;
+        // A new zone ends no day: a day ends by the passing of time alone.
+        market.day = market.day.max(instrument.day(time));
+        market.instrument = instrument;
+        self.find_next_day_end();
+        Ok(())
+    }
+
+    fn held_order(&mut self, held: &HeldOrder, time: Timestamp, effects: &mut Effects) -> Result<(), Stop> {
+        let account = self.accounts.index(&held.account);
+        let Some(at) = self.by_symbol.get(&held.symbol).copied() else {
+            effects.emit(Topic::Accounts, unknown_order(held));
+            return Ok(());
+        };
+        let command = commands::place(held, account, &self.markets[at].instrument)?;
+        self.submit(at, Task { command, asked: None }, time, effects);
+        Ok(())
+    }
+
+    fn held_amend(&mut self, held: &HeldAmend, time: Timestamp, effects: &mut Effects) -> Result<(), Stop> {
+        let account = self.accounts.index(&held.account);
+        let Some(at) = self.by_symbol.get(&held.symbol).copied() else {
+            let cancel = HeldCancel {
+                order_id: held.order_id,
+                account: held.account.clone(),
+                client_order_id: held.client_order_id.clone(),
+                symbol: held.symbol.clone(),
+            };
+            effects.emit(Topic::Accounts, unknown_command(&cancel));
+            return Ok(());
+        };
+        let command = commands::amend(held, account, &self.markets[at].instrument)?;
+        self.submit(at, Task { command, asked: Some(held.client_order_id.clone()) }, time, effects);
+        Ok(())
+    }
+
+    fn held_cancel(&mut self, held: &HeldCancel, time: Timestamp, effects: &mut Effects) {
+        let account = self.accounts.index(&held.account);
+        let Some(at) = self.by_symbol.get(&held.symbol).copied() else {
+            return effects.emit(Topic::Accounts, unknown_command(held));
+        };
+        let command = commands::cancel(held, account);
+        self.submit(at, Task { command, asked: Some(held.client_order_id.clone()) }, time, effects);
+    }
+
+    /// A command comes to its symbol: behind what waits there.
+    fn submit(&mut self, at: usize, task: Task, time: Timestamp, effects: &mut Effects) {
+        self.markets[at].backlog.push_back(task);
+        self.work(at, time, effects);
+    }
+
+    fn work(&mut self, at: usize, time: Timestamp, effects: &mut Effects) {
+        let market = &mut self.markets[at];
+        let mut shared = Shared {
+            accounts: &self.accounts,
+            partition: self.partition,
+            trades: &mut self.trades,
+            depth_snapshot_every: self.depth_snapshot_every,
+            events: &mut self.events,
+            time,
+        };
+        market.work(ROOM.saturating_sub(effects.len()), &mut shared, effects);
+        let symbol = &market.instrument.symbol;
+        if market.is_busy() {
+            self.busy.insert(symbol.clone());
+        } else if !self.busy.is_empty() {
+            self.busy.remove(symbol);
+        }
+    }
+
+    /// Goes on with what earlier records left, as far as the bound allows.
+    fn drain(&mut self, time: Timestamp, effects: &mut Effects) {
+        if self.busy.is_empty() {
+            return;
+        }
+        let waiting: Vec<Symbol> = self.busy.iter().cloned().collect();
+        for symbol in waiting {
+            if effects.len() >= ROOM {
+                break;
+            }
+            self.work(self.by_symbol[&symbol], time, effects);
+        }
+    }
+
+    /// Queues the end of the day for every symbol that has a new date.
+    fn end_days(&mut self, time: Timestamp) {
+        if time < self.next_day_end {
+            return;
+        }
+        for market in &mut self.markets {
+            let day = market.instrument.day(time);
+            if day > market.day {
+                market.day = day;
+                market.backlog.push_back(Task { command: Command::EndDay, asked: None });
+                self.busy.insert(market.instrument.symbol.clone());
+            }
+        }
+        self.find_next_day_end();
+    }
+
+    fn find_next_day_end(&mut self) {
+        let ends = self.markets.iter().map(|market| market.instrument.day_end(market.day));
+        self.next_day_end = ends.min().unwrap_or(Timestamp(i64::MAX));
+    }
+
+    fn on_record(&mut self, record: &Record, time: Timestamp, effects: &mut Effects) -> Result<(), Stop> {
+        match record {
+            Record::HeldOrder(held) => self.held_order(held, time, effects)?,
+            Record::HeldAmend(held) => self.held_amend(held, time, effects)?,
+            Record::HeldCancel(held) => self.held_cancel(held, time, effects),
+            Record::PhaseChange(change) => {
+                let Some(at) = self.by_symbol.get(&change.symbol).copied() else {
+                    return Err(Stop(format!("phase of {}, which is not listed here", change.symbol)));
+                };
+                self.submit(at, Task { command: Command::Enter(change.phase), asked: None }, time, effects);
+            }
+            Record::AssetListing(listing) => self.list_asset(listing)?,
+            Record::InstrumentListing(listing) => self.list(listing, time)?,
+            Record::RulesVersion(rules) if rules.version != RULES_VERSION => {
+                let version = rules.version;
+                return Err(Stop(format!("rules version {version}: this release knows {RULES_VERSION}; update hoga")));
+            }
+            Record::RulesVersion(_) | Record::FeeSchedule(_) | Record::Clock(_) => {}
+            other => return Err(Stop(format!("a {} stands in books, where none belongs", other.kind()))),
+        }
+        Ok(())
+    }
+}
+
+fn unknown_order(held: &HeldOrder) -> BookAnswer {
+    BookAnswer {
+        account: held.account.clone(),
+        order_id: held.order_id,
+        client_order_id: None,
+        symbol: held.symbol.clone(),
+        outcome: BookOutcome::Rejected,
+        reason: Some(Reason::UnknownSymbol),
+        price: held.price,
+        quantity: held.quantity,
+        leaves: held.quantity.or(held.amount).unwrap_or(Decimal::ZERO),
+    }
+}
+
+fn unknown_command(held: &HeldCancel) -> BookAnswer {
+    BookAnswer {
+        account: held.account.clone(),
+        order_id: held.order_id,
+        client_order_id: Some(held.client_order_id.clone()),
+        symbol: held.symbol.clone(),
+        outcome: BookOutcome::Refused,
+        reason: Some(Reason::UnknownSymbol),
+        price: None,
+        quantity: None,
+        leaves: Decimal::ZERO,
+    }
+}
+
+impl<B: Book> Machine for Matching<B> {
+    fn kind(&self) -> MachineKind {
+        MachineKind::Matching
+    }
+
+    fn apply(&mut self, input: &Input<'_>, effects: &mut Effects) -> Result<(), Stop> {
+        let partition = self.partition;
+        let at = |stop: Stop| Stop(format!("books-{partition} offset {}: {stop}", input.offset));
+        let record = match input.body {
+            Body::Record(record) => record,
+            Body::Malformed { reason, .. } => return Err(at(Stop(format!("the record does not decode: {reason}")))),
+        };
+        self.end_days(input.time);
+        self.drain(input.time, effects);
+        let outcome = self.on_record(record, input.time, effects);
+        assert!(effects.len() <= MAX_EFFECTS, "{} effects of one record", effects.len());
+        outcome.map_err(at)
+    }
+
+    fn has_backlog(&self) -> bool {
+        !self.busy.is_empty()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        saved::save(self)
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let settings = Settings { depth_snapshot_every: self.depth_snapshot_every, ..Settings::default() };
+        let mut loaded = Self::with_book(self.partition, &settings);
+        saved::load(&mut loaded, bytes)?;
+        *self = loaded;
+        Ok(())
+    }
+}
