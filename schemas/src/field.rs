@@ -1,0 +1,375 @@
+//! How each type of a record's fields stands in Avro and in JSON. The types decide: there is no setting per field.
+//!
+//! | Rust | Avro | JSON |
+//! | --- | --- | --- |
+//! | names, `CompactString` | string, at most 256 bytes | string |
+//! | `String` | string, at most 4,096 bytes | string |
+//! | `Vec<u8>` | bytes, at most 8,192 | the text, or `0x` and hex where it is none |
+//! | `Decimal` | bytes, decimal(38,10) | string |
+//! | `Timestamp` | long, timestamp-millis | number of ms |
+//! | `OrderId`, `TradeId` | long | string `partition-count` |
+//! | `u64`, `i64` / `u8`, `u32`, `i32` | long / int | number |
+//! | `bool`, enums | boolean, enum | boolean, name |
+//! | `Option`, `Vec` of parts | union with null, array | null or value, array |
+//!
+//! Invariants:
+//! 1. `read` takes exactly what `write` gave, and returns an equal value.
+//! 2. An array reserves memory only for items whose least length fits the bytes that are left.
+
+use crate::error::Fault;
+use crate::wire::{MAX_BLOB_BYTES, MAX_DETAIL_BYTES, MAX_TEXT_BYTES, Reader, put_bytes, put_decimal, put_long};
+use compact_str::CompactString;
+use hoga_core::records::*;
+use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, OrderId, Symbol, Timestamp, Topic, TradeId};
+use serde_json::Value;
+
+/// A field's type, or a whole record.
+pub(crate) trait Field: Sized {
+    /// The least number of bytes that a value takes.
+    const MIN_LEN: usize;
+
+    /// Appends the value. Panics where a bound of the wire is broken.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// Takes a value off the front.
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault>;
+
+    /// The value for people.
+    fn json(&self) -> Value;
+}
+
+macro_rules! names {
+    ($($ty:ty),+) => { $(
+        impl Field for $ty {
+            const MIN_LEN: usize = 1;
+
+            #[inline]
+            fn write(&self, out: &mut Vec<u8>) {
+                put_bytes(self.as_str().as_bytes(), MAX_TEXT_BYTES, out);
+            }
+
+            #[inline]
+            fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+                input.text(MAX_TEXT_BYTES).map(<$ty>::unchecked)
+            }
+
+            fn json(&self) -> Value {
+                Value::from(self.as_str())
+            }
+        }
+    )+ };
+}
+names!(AccountId, Symbol, AssetCode, ClientId);
+
+impl Field for CompactString {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        put_bytes(self.as_bytes(), MAX_TEXT_BYTES, out);
+    }
+
+    #[inline]
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+        input.text(MAX_TEXT_BYTES).map(Self::from)
+    }
+
+    fn json(&self) -> Value {
+        Value::from(self.as_str())
+    }
+}
+
+impl Field for String {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        put_bytes(self.as_bytes(), MAX_DETAIL_BYTES, out);
+    }
+
+    #[inline]
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+        input.text(MAX_DETAIL_BYTES).map(Self::from)
+    }
+
+    fn json(&self) -> Value {
+        Value::from(self.as_str())
+    }
+}
+
+/// Bytes of unknown content, as dead letters keep them.
+impl Field for Vec<u8> {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        put_bytes(self, MAX_BLOB_BYTES, out);
+    }
+
+    #[inline]
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+        input.bytes(MAX_BLOB_BYTES).map(Self::from)
+    }
+
+    fn json(&self) -> Value {
+        match std::str::from_utf8(self) {
+            Ok(text) if !text.chars().any(char::is_control) => Value::from(text),
+            _ => Value::from(self.iter().fold(String::from("0x"), |hex, byte| format!("{hex}{byte:02x}"))),
+        }
+    }
+}
+
+macro_rules! integers {
+    ($($ty:ty: $min:expr, $max:expr;)+) => { $(
+        impl Field for $ty {
+            const MIN_LEN: usize = 1;
+
+            #[inline]
+            fn write(&self, out: &mut Vec<u8>) {
+                let value = i64::try_from(*self).ok().filter(|v| ($min..=$max).contains(v));
+                put_long(value.unwrap_or_else(|| panic!("{self} is beyond {}: bound it where it is made", $max)), out);
+            }
+
+            #[inline]
+            fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+                input.long_within($min, $max).map(|value| value as $ty)
+            }
+
+            fn json(&self) -> Value {
+                Value::from(*self)
+            }
+        }
+    )+ };
+}
+// Avro has no unsigned numbers: what does not fit the signed type of the schema cannot be written.
+integers! {
+    u8: 0, i64::from(u8::MAX);
+    u32: 0, i64::from(i32::MAX);
+    i32: i64::from(i32::MIN), i64::from(i32::MAX);
+    u64: 0, i64::MAX;
+    i64: i64::MIN, i64::MAX;
+}
+
+macro_rules! numbered {
+    ($($ty:ident),+) => { $(
+        impl Field for $ty {
+            const MIN_LEN: usize = 1;
+
+            #[inline]
+            fn write(&self, out: &mut Vec<u8>) {
+                self.0.write(out);
+            }
+
+            #[inline]
+            fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+                u64::read(input).map(Self)
+            }
+
+            fn json(&self) -> Value {
+                Value::from(self.to_string())
+            }
+        }
+    )+ };
+}
+numbered!(OrderId, TradeId);
+
+impl Field for Timestamp {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    #[inline]
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+        i64::read(input).map(Self)
+    }
+
+    fn json(&self) -> Value {
+        Value::from(self.0)
+    }
+}
+
+impl Field for Decimal {
+    const MIN_LEN: usize = 2;
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        put_decimal(*self, out);
+    }
+
+    #[inline]
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+        input.decimal()
+    }
+
+    fn json(&self) -> Value {
+        Value::from(self.to_string())
+    }
+}
+
+impl Field for bool {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+
+    #[inline]
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+        match input.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            byte => Err(Fault::Boolean { byte }),
+        }
+    }
+
+    fn json(&self) -> Value {
+        Value::from(*self)
+    }
+}
+
+/// Eight bytes, big endian: a hash, which may use all 64 bits and so does not fit a long.
+#[derive(Clone, Copy)]
+pub(crate) struct Hash(pub u64);
+
+impl From<u64> for Hash {
+    fn from(hash: u64) -> Self {
+        Self(hash)
+    }
+}
+
+impl From<Hash> for u64 {
+    fn from(hash: Hash) -> Self {
+        hash.0
+    }
+}
+
+impl Field for Hash {
+    const MIN_LEN: usize = 8;
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0.to_be_bytes());
+    }
+
+    #[inline]
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+        let bytes = input.take(size_of::<u64>())?;
+        Ok(Self(bytes.iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte))))
+    }
+
+    fn json(&self) -> Value {
+        Value::from(format!("{:016x}", self.0))
+    }
+}
+
+macro_rules! enums {
+    ($($ty:ident),+ $(,)?) => { $(
+        impl Field for $ty {
+            const MIN_LEN: usize = 1;
+
+            #[inline]
+            fn write(&self, out: &mut Vec<u8>) {
+                put_long(self.index() as i64, out);
+            }
+
+            #[inline]
+            fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+                input.index(Self::ALL.len()).map(|index| Self::ALL[index])
+            }
+
+            fn json(&self) -> Value {
+                Value::from(self.name())
+            }
+        }
+    )+ };
+}
+enums!(
+    BookOutcome,
+    CandleSource,
+    CommandKind,
+    JournalKind,
+    LedgerAccount,
+    Liquidity,
+    MachineKind,
+    OrderEventKind,
+    OrderStatus,
+    OrderType,
+    Phase,
+    Reason,
+    SelfMatchPrevention,
+    Side,
+    TimeInForce,
+    Topic,
+);
+
+/// Null (index 0) or the value (index 1).
+impl<T: Field> Field for Option<T> {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        put_long(i64::from(self.is_some()), out);
+        if let Some(value) = self {
+            value.write(out);
+        }
+    }
+
+    #[inline]
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+        match input.long()? {
+            0 => Ok(None),
+            1 => T::read(input).map(Some),
+            index => Err(Fault::UnionIndex { index }),
+        }
+    }
+
+    fn json(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Field::json)
+    }
+}
+
+/// Items of an array: the parts of records. Byte strings are not among them.
+pub(crate) trait Part: Field {}
+
+/// Written as one block; read from any number of blocks, with or without their length in bytes.
+impl<T: Part> Field for Vec<T> {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        if !self.is_empty() {
+            put_long(self.len() as i64, out);
+            self.iter().for_each(|item| item.write(out));
+        }
+        put_long(0, out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+        let mut items = Self::new();
+        loop {
+            let count = input.long()?;
+            if count == 0 {
+                return Ok(items);
+            }
+            if count < 0 {
+                input.long()?; // the block's length in bytes, for readers that skip
+            }
+            let (count, left) = (count.unsigned_abs(), input.rest().len());
+            if count > (left / T::MIN_LEN) as u64 {
+                return Err(Fault::Items { count, min_len: T::MIN_LEN, left });
+            }
+            items.reserve(count as usize);
+            for _ in 0..count {
+                items.push(T::read(input)?);
+            }
+        }
+    }
+
+    fn json(&self) -> Value {
+        self.iter().map(Field::json).collect()
+    }
+}

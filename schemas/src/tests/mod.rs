@@ -1,0 +1,4 @@
+//! The codec against what it must hold.
+
+mod oracle;
+mod sample;

@@ -1,0 +1,181 @@
+//! Avro's binary encoding, as far as the records use it: numbers, strings, bytes, decimals.
+//!
+//! Invariants:
+//! 1. A length is checked against its bound and against the bytes that are left before anything is allocated.
+//! 2. What is written can be read: a value beyond a bound panics in the writer rather than stop every reader.
+//! 3. A decimal is written as the shortest two's complement, big endian; longer forms are read too.
+//!
+//! Left out on purpose: floats, maps and unions other than with null, which no record has.
+
+use crate::error::Fault;
+use hoga_core::Decimal;
+
+/// The longest name or short text in bytes.
+pub const MAX_TEXT_BYTES: usize = 256;
+/// The longest explanation (a reason or detail in words) in bytes.
+pub const MAX_DETAIL_BYTES: usize = 4_096;
+/// The longest byte string (a dead letter's key or value).
+pub const MAX_BLOB_BYTES: usize = 8_192;
+
+/// What is left of a value's bytes.
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+    /// The innermost field that failed: record and name.
+    failed: Option<(&'static str, &'static str)>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, failed: None }
+    }
+
+    /// The bytes that are left.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Notes which field a fault stands in; the innermost, which is told first, is kept.
+    #[cold]
+    pub(crate) fn blame(&mut self, record: &'static str, field: &'static str, fault: Fault) -> Fault {
+        self.failed.get_or_insert((record, field));
+        fault
+    }
+
+    /// The field that failed, as record and name.
+    pub(crate) fn failed(&self) -> (&'static str, &'static str) {
+        self.failed.unwrap_or(("record", "fields"))
+    }
+
+    #[inline]
+    pub(crate) fn byte(&mut self) -> Result<u8, Fault> {
+        let (&first, rest) = self.rest.split_first().ok_or(Fault::Cut { needed: 1, left: 0 })?;
+        self.rest = rest;
+        Ok(first)
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Fault> {
+        if len > self.rest.len() {
+            return Err(Fault::Cut { needed: len as u64, left: self.rest.len() });
+        }
+        let (taken, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// A zigzag number of variable length.
+    #[inline]
+    pub(crate) fn long(&mut self) -> Result<i64, Fault> {
+        let first = self.byte()?;
+        if first < 0x80 {
+            return Ok(unzigzag(u64::from(first)));
+        }
+        self.long_after(first)
+    }
+
+    fn long_after(&mut self, first: u8) -> Result<i64, Fault> {
+        let mut value = u64::from(first & 0x7f);
+        for shift in (7..64).step_by(7) {
+            let byte = self.byte()?;
+            if shift == 63 && byte > 1 {
+                return Err(Fault::Varint);
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(unzigzag(value));
+            }
+        }
+        Err(Fault::Varint)
+    }
+
+    /// A number within `min` and `max`.
+    #[inline]
+    pub(crate) fn long_within(&mut self, min: i64, max: i64) -> Result<i64, Fault> {
+        let value = self.long()?;
+        if value < min || value > max {
+            return Err(Fault::Range { value, min, max });
+        }
+        Ok(value)
+    }
+
+    /// An index below `count`: a value of an enum.
+    #[inline]
+    pub(crate) fn index(&mut self, count: usize) -> Result<usize, Fault> {
+        let index = self.long()?;
+        usize::try_from(index).ok().filter(|i| *i < count).ok_or(Fault::EnumIndex { index, last: count - 1 })
+    }
+
+    /// Bytes behind their length, at most `max`.
+    #[inline]
+    pub(crate) fn bytes(&mut self, max: usize) -> Result<&'a [u8], Fault> {
+        let len = self.long()?;
+        match u64::try_from(len) {
+            Err(_) => Err(Fault::NegativeLength { len }),
+            Ok(len) if len > max as u64 => Err(Fault::TooLong { len, max }),
+            Ok(len) => self.take(len as usize),
+        }
+    }
+
+    /// A text of at most `max` bytes.
+    #[inline]
+    pub(crate) fn text(&mut self, max: usize) -> Result<&'a str, Fault> {
+        let bytes = self.bytes(max)?;
+        std::str::from_utf8(bytes).map_err(|e| Fault::Utf8 { valid: e.valid_up_to() })
+    }
+
+    /// A decimal of 1 to 16 bytes and at most 38 digits.
+    #[inline]
+    pub(crate) fn decimal(&mut self) -> Result<Decimal, Fault> {
+        let bytes = self.bytes(size_of::<i128>())?;
+        let (&first, rest) = bytes.split_first().ok_or(Fault::EmptyDecimal)?;
+        if rest.len() < size_of::<i64>() {
+            let value = rest.iter().fold(i64::from(first as i8), |v, b| v << 8 | i64::from(*b));
+            return Ok(Decimal(i128::from(value)));
+        }
+        let value = Decimal(rest.iter().fold(i128::from(first as i8), |v, b| v << 8 | i128::from(*b)));
+        if value.in_range() { Ok(value) } else { Err(Fault::Digits) }
+    }
+}
+
+#[inline]
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+/// Writes a zigzag number of variable length.
+#[inline]
+pub(crate) fn put_long(value: i64, out: &mut Vec<u8>) {
+    let mut rest = (value << 1 ^ value >> 63) as u64;
+    if rest < 0x80 {
+        out.push(rest as u8);
+        return;
+    }
+    let mut bytes = [0; 10];
+    let mut len = 0;
+    while rest >= 0x80 {
+        bytes[len] = rest as u8 | 0x80;
+        rest >>= 7;
+        len += 1;
+    }
+    bytes[len] = rest as u8;
+    out.extend_from_slice(&bytes[..=len]);
+}
+
+/// Writes bytes behind their length, which is at most `max`.
+#[inline]
+pub(crate) fn put_bytes(bytes: &[u8], max: usize, out: &mut Vec<u8>) {
+    assert!(bytes.len() <= max, "{} bytes in a field of at most {max}: cut it where it is made", bytes.len());
+    put_long(bytes.len() as i64, out);
+    out.extend_from_slice(bytes);
+}
+
+/// Writes a decimal as short as it can be.
+#[inline]
+pub(crate) fn put_decimal(value: Decimal, out: &mut Vec<u8>) {
+    assert!(value.in_range(), "{} is beyond 38 digits: bound it where it is computed", value.0);
+    let magnitude = value.0 ^ (value.0 >> 127);
+    let len = (136 - magnitude.leading_zeros() as usize) / 8;
+    let bytes = value.0.to_be_bytes();
+    out.push(2 * len as u8);
+    out.extend_from_slice(&bytes[bytes.len() - len..]);
+}
