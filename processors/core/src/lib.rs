@@ -16,7 +16,9 @@
 // With clippy.toml beside this crate: what could make two replays differ does not pass the lints.
 #![warn(clippy::iter_over_hash_type)]
 
+pub mod admission;
 pub mod book;
+pub mod dead_letter;
 pub mod fees;
 pub mod ids;
 pub mod instrument;

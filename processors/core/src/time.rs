@@ -28,6 +28,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The last millisecond of the year 9999: what is later is no time but a mistake of unit.
+pub const MAX_TIME: Timestamp = Timestamp(253_402_300_799_999);
 /// How far a machine's time may be past its last clock record.
 pub const MAX_AHEAD_MS: i64 = 5_000;
 /// How far a clock record's own time may be from its append time in a wall log.
