@@ -20,6 +20,7 @@ pub mod admission;
 pub mod book;
 pub mod dead_letter;
 pub mod fees;
+pub mod holds;
 pub mod ids;
 pub mod instrument;
 pub mod machine;
@@ -29,6 +30,7 @@ pub mod settings;
 pub mod time;
 
 pub use fees::FeeMeter;
+pub use holds::Holds;
 pub use ids::{AccountId, AssetCode, ClientId, OrderId, Symbol, TradeId};
 pub use instrument::{Instrument, ListingError};
 pub use machine::{Body, Effect, Effects, Input, Machine, MachineKind, Route, Stop, Topic};

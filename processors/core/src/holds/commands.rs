@@ -1,0 +1,238 @@
+//! Commands on orders: place, amend, reduce, cancel.
+//!
+//! Each goes the same way: is it a copy; is it refused; then a marked point after which nothing can fail; then the
+//! state changes and the effects go out.
+//!
+//! Invariants:
+//! 1. Every place that is neither a copy nor late gets an order number, refused or not. (Whether a late place is a
+//!    copy depends on whether its order is still open, and so on when legs arrive; numbers must not.)
+//! 2. Every other command that is not a copy is answered: by the book in the end, or here by a refusal.
+
+use super::Holds;
+use super::checks::{CheckedChange, CheckedOrder, Refusal, refuse};
+use super::identity::{Identity, Seat, Verdict};
+use super::window::Use;
+use crate::ids::{AccountId, ClientId, OrderId};
+use crate::machine::{Effects, Input, Topic};
+use crate::money::Decimal;
+use crate::records::{
+    AmendOrder, CancelOrder, CommandKind, CommandRefused, HeldAmend, HeldCancel, HeldOrder, OrderEventKind, PlaceOrder,
+    Reason, ReduceOrder,
+};
+use crate::time::Timestamp;
+
+/// A command on an open order.
+pub(super) struct OnOrder<'a> {
+    pub account: &'a AccountId,
+    pub id: &'a ClientId,
+    pub valid_until: Timestamp,
+    pub orig: &'a ClientId,
+    pub ask: Ask,
+}
+
+/// What it asks for.
+#[derive(Clone, Copy)]
+pub(super) enum Ask {
+    Amend { price: Option<Decimal>, quantity: Option<Decimal> },
+    Reduce(Decimal),
+    Cancel,
+}
+
+impl<'a> From<&'a AmendOrder> for OnOrder<'a> {
+    fn from(r: &'a AmendOrder) -> Self {
+        let ask = Ask::Amend { price: r.price, quantity: r.quantity };
+        let (account, id, orig) = (&r.account, &r.client_order_id, &r.orig_client_order_id);
+        Self { account, id, valid_until: r.valid_until, orig, ask }
+    }
+}
+
+impl<'a> From<&'a ReduceOrder> for OnOrder<'a> {
+    fn from(r: &'a ReduceOrder) -> Self {
+        let (account, id, orig) = (&r.account, &r.client_order_id, &r.orig_client_order_id);
+        Self { account, id, valid_until: r.valid_until, orig, ask: Ask::Reduce(r.quantity) }
+    }
+}
+
+impl<'a> From<&'a CancelOrder> for OnOrder<'a> {
+    fn from(r: &'a CancelOrder) -> Self {
+        let (account, id, orig) = (&r.account, &r.client_order_id, &r.orig_client_order_id);
+        Self { account, id, valid_until: r.valid_until, orig, ask: Ask::Cancel }
+    }
+}
+
+impl OnOrder<'_> {
+    fn kind(&self) -> (CommandKind, Use) {
+        match self.ask {
+            Ask::Amend { .. } => (CommandKind::Amend, Use::Amend),
+            Ask::Reduce(_) => (CommandKind::Reduce, Use::Reduce),
+            Ask::Cancel => (CommandKind::Cancel, Use::Cancel),
+        }
+    }
+}
+
+impl Holds {
+    /// Places an order.
+    pub(super) fn place(&mut self, place: &PlaceOrder, input: &Input<'_>, effects: &mut Effects) {
+        let (account, id) = (&place.account, &place.client_order_id);
+        let identity = Identity { account, id, valid_until: place.valid_until, used_for: Use::Place };
+        let seat = self.seat(account);
+        let checked = match self.verdict(seat, &identity, 1, input) {
+            Verdict::Copy => return,
+            Verdict::New => self.check_place(seat.member(), place),
+            Verdict::Refused(refusal) => Err(refusal),
+        };
+        let late = checked.as_ref().is_err_and(|refusal| refusal.reason == Reason::Late);
+        let number = (!late).then(|| self.number());
+        match (checked, number) {
+            (Ok(checked), Some(number)) => self.hold_order(seat, &identity, checked, number, place, effects),
+            (Ok(_), None) => unreachable!("only a late order gets no number"),
+            (Err(refusal), number) => {
+                self.remember_refused(seat, &identity);
+                effects.emit(Topic::OrderEvents, self.rejected(place, number, refusal));
+            }
+        }
+    }
+
+    /// Nothing can fail from here on: takes the hold and sends the order to the book.
+    fn hold_order(
+        &mut self,
+        seat: Seat,
+        identity: &Identity<'_>,
+        checked: CheckedOrder,
+        number: OrderId,
+        place: &PlaceOrder,
+        effects: &mut Effects,
+    ) {
+        let CheckedOrder { mut order, asset, need } = checked;
+        let account = order.account;
+        (order.id, order.held) = (number, need);
+        effects.emit(Topic::OrderEvents, self.event(&order, OrderEventKind::Pending));
+        effects.emit(Topic::Books, held_order(place, number, order.maker_fee_ppm, order.taker_fee_ppm));
+        self.remember(seat, identity);
+        self.ledger.hold(account, asset, need);
+        let slot = self.orders.add(order);
+        let account = self.ledger.account_mut(account);
+        account.open_orders += 1;
+        account.window.open(identity.id, slot);
+    }
+
+    /// Amends, reduces or cancels an open order.
+    pub(super) fn on_order(&mut self, command: &OnOrder<'_>, input: &Input<'_>, effects: &mut Effects) {
+        let (_, used_for) = command.kind();
+        let OnOrder { account, id, valid_until, orig, .. } = *command;
+        let identity = Identity { account, id, valid_until, used_for };
+        let seat = self.seat(account);
+        let target = self.window(seat, account).0.find(orig).map(|known| known.open_order);
+        let room = self.room_for(command, target);
+        let verdict = self.verdict(seat, &identity, room, input);
+        let new = matches!(verdict, Verdict::New);
+        let checked = match verdict {
+            Verdict::Copy => return,
+            Verdict::New => self.check_on_order(seat, command, target.flatten()),
+            Verdict::Refused(refusal) => Err(refusal),
+        };
+        match checked {
+            Ok(checked) => {
+                // Nothing can fail from here on.
+                self.remember(seat, &identity);
+                self.send_change(command, checked, effects);
+            }
+            Err(refusal) => {
+                let not_found = matches!(refusal.reason, Reason::UnknownOrder | Reason::UnknownAccount);
+                self.remember_refused(seat, &identity);
+                if new && not_found && matches!(command.ask, Ask::Cancel) {
+                    self.burn(seat, account, orig);
+                }
+                effects.emit(Topic::OrderEvents, self.command_refused(command, refusal));
+            }
+        }
+    }
+
+    /// How many ids the command needs room for: none for the first cancel of an open order, which may pass a full
+    /// window; two for a cancel that would burn an id.
+    fn room_for(&self, command: &OnOrder<'_>, target: Option<Option<u32>>) -> usize {
+        match (command.ask, target) {
+            (Ask::Cancel, Some(Some(slot))) if !self.orders.get(slot).cancel_pending() => 0,
+            (Ask::Cancel, None) => 2,
+            _ => 1,
+        }
+    }
+
+    fn check_on_order(&self, seat: Seat, command: &OnOrder<'_>, target: Option<u32>) -> Result<CheckedChange, Refusal> {
+        self.check_account(seat.member())?;
+        let Some(slot) = target else {
+            return refuse(Reason::UnknownOrder, || format!("no open order is named {}", command.orig));
+        };
+        match command.ask {
+            Ask::Amend { price, quantity } => self.check_amend(slot, command.id, price, quantity),
+            Ask::Reduce(by) => self.check_reduce(slot, command.id, by),
+            Ask::Cancel => self.check_cancel(slot, command.id),
+        }
+    }
+
+    /// Raises the hold where an amend asks for more, and sends the command to the book.
+    fn send_change(&mut self, command: &OnOrder<'_>, checked: CheckedChange, effects: &mut Effects) {
+        let CheckedChange { slot, pending, raise } = checked;
+        let order = self.orders.get_mut(slot);
+        order.pending.push(pending);
+        order.held += raise;
+        let listed = self.listings.get(order.instrument);
+        let (order_id, symbol) = (order.id, listed.instrument.symbol.clone());
+        let (account, client_order_id) = (command.account.clone(), command.id.clone());
+        self.ledger.hold(order.account, listed.pays(order.side), raise);
+        if raise > 0 {
+            let event = self.event(self.orders.get(slot), OrderEventKind::Pending);
+            effects.emit(Topic::OrderEvents, event.caused_by(command.id));
+        }
+        let amend =
+            HeldAmend { order_id, account, client_order_id, symbol, price: None, quantity: None, reduce_by: None };
+        match command.ask {
+            Ask::Amend { price, quantity } => effects.emit(Topic::Books, HeldAmend { price, quantity, ..amend }),
+            Ask::Reduce(by) => effects.emit(Topic::Books, HeldAmend { reduce_by: Some(by), ..amend }),
+            Ask::Cancel => {
+                let HeldAmend { order_id, account, client_order_id, symbol, .. } = amend;
+                effects.emit(Topic::Books, HeldCancel { order_id, account, client_order_id, symbol });
+            }
+        }
+    }
+
+    fn command_refused(&self, command: &OnOrder<'_>, refusal: Refusal) -> CommandRefused {
+        CommandRefused {
+            account: command.account.clone(),
+            client_id: command.id.clone(),
+            command: command.kind().0,
+            orig_client_order_id: Some(command.orig.clone()),
+            time: self.time,
+            reason: refusal.reason,
+            detail: Some(refusal.detail),
+        }
+    }
+}
+
+impl Seat {
+    /// The account, if it is a member's.
+    pub(super) fn member(self) -> Option<u32> {
+        match self {
+            Self::Member(index) => Some(index),
+            Self::Stranger | Self::Crowd => None,
+        }
+    }
+}
+
+fn held_order(place: &PlaceOrder, order_id: OrderId, maker_fee_ppm: u32, taker_fee_ppm: u32) -> HeldOrder {
+    HeldOrder {
+        order_id,
+        account: place.account.clone(),
+        symbol: place.symbol.clone(),
+        side: place.side,
+        order_type: place.order_type,
+        time_in_force: place.time_in_force,
+        post_only: place.post_only,
+        self_match_prevention: place.self_match_prevention,
+        price: place.price,
+        quantity: place.quantity,
+        amount: place.amount,
+        maker_fee_ppm,
+        taker_fee_ppm,
+    }
+}

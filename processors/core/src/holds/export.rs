@@ -1,0 +1,176 @@
+//! The state as canonical bytes, and back.
+//!
+//! Invariants:
+//! 1. Equal logical states give equal bytes: accounts, assets and listings stand in the order of their first record,
+//!    orders by number, ids by name; ids past their time are left out.
+//! 2. What is loaded was checked: bytes that do not fit themselves are an error, and the machine stays as it was.
+//!
+//! Left out on purpose: the snapshot's framing and checksum (the runtime's).
+
+use super::Holds;
+use super::identity::Strangers;
+use super::ledger::{Account, Asset, Balance, Ledger};
+use super::listings::{Listed, Listings, Schedule};
+use super::orders::{Order, Orders};
+use super::window::{Remembered, Window};
+use crate::ids::AccountId;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+/// The layout of the saved state.
+const LAYOUT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    layout: u32,
+    partition: u32,
+    time: Timestamp,
+    numbered: u64,
+    entries: u64,
+    assets: Vec<Asset>,
+    schedules: Vec<Schedule>,
+    instruments: Vec<Listed>,
+    accounts: Vec<SavedAccount>,
+    orders: Vec<Order>,
+    strangers: Vec<(AccountId, SavedWindow)>,
+    crowd_full_until: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedAccount {
+    name: AccountId,
+    balances: Vec<(u32, Balance)>,
+    window: SavedWindow,
+}
+
+type SavedWindow = (Vec<Remembered>, Timestamp);
+
+impl Holds {
+    pub(super) fn export(&self) -> Vec<u8> {
+        let strangers = self.strangers.windows.iter().filter_map(|(name, window)| {
+            let saved = window.export(self.time);
+            let idle = saved.0.is_empty() && saved.1 == Timestamp::default();
+            (!idle).then(|| (name.clone(), saved))
+        });
+        let saved = Saved {
+            layout: LAYOUT,
+            partition: self.partition,
+            time: self.time,
+            numbered: self.numbered,
+            entries: self.ledger.entries,
+            assets: self.ledger.assets.clone(),
+            schedules: self.listings.schedules.clone(),
+            instruments: self.listings.instruments.clone(),
+            accounts: self.ledger.accounts.iter().map(|account| self.export_account(account)).collect(),
+            orders: self.orders.sorted().into_iter().cloned().collect(),
+            strangers: strangers.collect(),
+            crowd_full_until: self.strangers.crowd.export(self.time).1,
+        };
+        postcard::to_stdvec(&saved).expect("plain data is encoded into memory")
+    }
+
+    fn export_account(&self, account: &Account) -> SavedAccount {
+        SavedAccount {
+            name: account.name.clone(),
+            balances: account.balances.to_vec(),
+            window: account.window.export(self.time),
+        }
+    }
+
+    pub(super) fn import(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let (saved, rest): (Saved, _) =
+            postcard::take_from_bytes(bytes).map_err(|error| format!("the state of holds does not decode: {error}"))?;
+        if !rest.is_empty() || saved.layout != LAYOUT {
+            return Err(format!("layout {} with {} bytes left over, expected {LAYOUT}", saved.layout, rest.len()));
+        }
+        if saved.partition != self.partition {
+            return Err(format!("it is of partition {}, this is {}", saved.partition, self.partition));
+        }
+        let mut loaded = Self {
+            partition: self.partition,
+            limits: self.limits,
+            time: saved.time,
+            numbered: saved.numbered,
+            listings: import_listings(saved.schedules, saved.instruments, saved.assets.len())?,
+            ledger: import_ledger(saved.assets, saved.accounts, saved.entries)?,
+            orders: Orders::default(),
+            strangers: import_strangers(saved.strangers, saved.crowd_full_until)?,
+            purge_next: 0,
+        };
+        for order in saved.orders {
+            loaded.import_order(order)?;
+        }
+        loaded.verify()?;
+        *self = loaded;
+        Ok(())
+    }
+
+    fn import_order(&mut self, order: Order) -> Result<(), String> {
+        let (id, account, open) = (order.id, order.account as usize, order.is_open());
+        if account >= self.ledger.accounts.len() || order.instrument as usize >= self.listings.instruments.len() {
+            return Err(format!("order {id}: its account or instrument is not there"));
+        }
+        if self.orders.find(id).is_some() || id.partition() != self.partition || id.count() > self.numbered {
+            return Err(format!("order {id} is there twice or was never numbered"));
+        }
+        let client_id = order.client_id.clone();
+        let slot = self.orders.add(order);
+        if open {
+            let account = &mut self.ledger.accounts[account];
+            if account.window.find(&client_id).is_none_or(|known| known.open_order.is_some()) {
+                return Err(format!("order {id}: its client id {client_id} is not remembered, or another order's"));
+            }
+            account.window.open(&client_id, slot);
+            account.open_orders += 1;
+        }
+        Ok(())
+    }
+}
+
+fn import_listings(schedules: Vec<Schedule>, instruments: Vec<Listed>, assets: usize) -> Result<Listings, String> {
+    let mut listings = Listings::default();
+    listings.schedules = schedules;
+    for listed in instruments {
+        let symbol = &listed.instrument.symbol;
+        let there = (listed.base.max(listed.quote) as usize) < assets;
+        if !there || listed.schedule as usize >= listings.schedules.len() || listings.find(symbol).is_some() {
+            return Err(format!("instrument {symbol} is there twice, or refers to what is not there"));
+        }
+        listings.add(listed);
+    }
+    Ok(listings)
+}
+
+fn import_ledger(assets: Vec<Asset>, accounts: Vec<SavedAccount>, entries: u64) -> Result<Ledger, String> {
+    let mut ledger = Ledger::default();
+    ledger.entries = entries;
+    for asset in assets {
+        if ledger.find_asset(&asset.code).is_some() || asset.digits > crate::instrument::MAX_DIGITS {
+            return Err(format!("asset {} is there twice or has {} digits", asset.code, asset.digits));
+        }
+        ledger.add_asset(asset);
+    }
+    for SavedAccount { name, balances, window } in accounts {
+        let mut seen: Vec<u32> = balances.iter().map(|(asset, _)| *asset).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        let known = seen.last().is_none_or(|last| (*last as usize) < ledger.assets.len());
+        if ledger.find_account(&name).is_some() || seen.len() != balances.len() || !known {
+            return Err(format!("account {name} is there twice, or a balance of it, or one in an unknown asset"));
+        }
+        let window = Window::import(window.0, window.1).map_err(|what| format!("account {name}: {what}"))?;
+        ledger.add_account(Account { name, balances: SmallVec::from_vec(balances), window, open_orders: 0 });
+    }
+    Ok(ledger)
+}
+
+fn import_strangers(windows: Vec<(AccountId, SavedWindow)>, crowd: Timestamp) -> Result<Strangers, String> {
+    let mut strangers = Strangers::default();
+    strangers.crowd.raise_full_until(crowd);
+    for (name, (list, full_until)) in windows {
+        let window = Window::import(list, full_until).map_err(|what| format!("stranger {name}: {what}"))?;
+        strangers.windows.insert(name, window);
+    }
+    Ok(strangers)
+}

@@ -1,0 +1,84 @@
+//! The machine: which record goes where, time, and the purging of client ids.
+//!
+//! Invariant: purging is bounded for each clock record and shows in no effect and no saved state.
+
+use super::{Holds, RULES_VERSION};
+use crate::machine::{Body, Effects, Input, Machine, MachineKind, Stop};
+use crate::records::Record;
+
+/// Accounts that a clock record purges at most.
+const PURGE_ACCOUNTS: usize = 1_024;
+/// Client ids that a clock record purges at most, over all accounts.
+const PURGE_IDS: usize = 65_536;
+
+impl Machine for Holds {
+    fn kind(&self) -> MachineKind {
+        MachineKind::Holds
+    }
+
+    fn apply(&mut self, input: &Input<'_>, effects: &mut Effects) -> Result<(), Stop> {
+        let record = match input.body {
+            Body::Record(record) => record,
+            Body::Malformed { reason, .. } => {
+                return Err(Stop(format!("accounts, offset {}: {reason}; only hoga writes there", input.offset)));
+            }
+        };
+        assert!(input.time >= self.time, "offset {}: time goes back to {}", input.offset, input.time);
+        self.time = input.time;
+        self.apply_record(record, input, effects)
+    }
+
+    fn save(&self) -> Vec<u8> {
+        self.export()
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.import(bytes)
+    }
+}
+
+impl Holds {
+    fn apply_record(&mut self, record: &Record, input: &Input<'_>, effects: &mut Effects) -> Result<(), Stop> {
+        match record {
+            Record::PlaceOrder(r) => self.place(r, input, effects),
+            Record::AmendOrder(r) => self.on_order(&r.into(), input, effects),
+            Record::ReduceOrder(r) => self.on_order(&r.into(), input, effects),
+            Record::CancelOrder(r) => self.on_order(&r.into(), input, effects),
+            Record::SettlementLeg(r) => return self.settle(r, effects),
+            Record::BookAnswer(r) => return self.answer(r, effects),
+            Record::Deposit(r) => self.deposit(r, input, effects),
+            Record::Withdrawal(r) => self.withdraw(r, input, effects),
+            Record::Clock(_) => self.purge(),
+            Record::AssetListing(r) => return self.ledger.list(r),
+            Record::InstrumentListing(r) => return self.listings.list(r, &self.ledger),
+            Record::FeeSchedule(r) => self.listings.schedule(r),
+            Record::PhaseChange(_) => {} // the book judges phases
+            Record::RulesVersion(r) if r.version == RULES_VERSION => {}
+            Record::RulesVersion(r) => {
+                return Err(Stop(format!(
+                    "accounts, offset {}: rules version {} begins here, this release knows {RULES_VERSION}: install a \
+                     newer one",
+                    input.offset, r.version
+                )));
+            }
+            other => {
+                return Err(Stop(format!("accounts, offset {}: holds does not read {}", input.offset, other.kind())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Purges client ids, a bounded number of accounts further round with each clock record.
+    fn purge(&mut self) {
+        self.strangers.purge(self.time);
+        let (mut budget, count) = (PURGE_IDS, self.ledger.accounts.len());
+        for _ in 0..count.min(PURGE_ACCOUNTS) {
+            if budget == 0 {
+                break;
+            }
+            let index = self.purge_next % count;
+            budget -= self.ledger.accounts[index].window.expire(self.time, budget);
+            self.purge_next = index + 1;
+        }
+    }
+}
