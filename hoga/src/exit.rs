@@ -7,6 +7,8 @@
 //! Left out on purpose: business refusals inside the pipeline. They are events; a command that waits for one
 //! turns it into [`Failure::Refused`].
 
+use hoga_topics::channel::ReadError;
+use hoga_topics::owners::OwnersError;
 use hoga_topics::LogError;
 use std::process::ExitCode;
 
@@ -97,6 +99,25 @@ impl From<LogError> for Failure {
             | LogError::Corrupt { .. }
             | LogError::Io { .. }
             | LogError::Failed(_) => Self::Stopped(message),
+        }
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Log(error) => error.into(),
+            ReadError::Undecodable { .. } | ReadError::Diverged { .. } => Self::Stopped(error.to_string()),
+        }
+    }
+}
+
+impl From<OwnersError> for Failure {
+    fn from(error: OwnersError) -> Self {
+        match error {
+            OwnersError::Log(error) => error.into(),
+            OwnersError::Undecodable { .. } => Self::Stopped(error.to_string()),
+            OwnersError::NotDrained(_) => Self::TimedOut(error.to_string()),
         }
     }
 }

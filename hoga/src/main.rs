@@ -11,7 +11,11 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod folder;
+mod hashing;
+mod ledger;
 mod progress;
+mod reading;
 mod stop;
 
 use std::process::ExitCode;

@@ -1,0 +1,59 @@
+//! `hoga balances`: an account's balances, or the trial balance of the whole ledger.
+
+use crate::cli::Context;
+use crate::exit::Failure;
+use crate::folder::Folder;
+use crate::ledger::Ledger;
+use hoga_core::{AccountId, Decimal};
+use std::io::{self, Write};
+
+/// Arguments of `hoga balances`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  hoga balances alice\n  hoga balances --data-dir hoga-data/demo")]
+pub struct Args {
+    /// The account; without it, the trial balance by asset
+    account: Option<AccountId>,
+}
+
+impl Args {
+    /// Reads the journal and prints.
+    pub fn run(self, context: &Context) -> Result<(), Failure> {
+        let folder = Folder::reach(context)?;
+        let ledger = Ledger::read(&*folder.log, &context.stop)?;
+        let out = &mut io::stdout().lock();
+        match self.account {
+            Some(account) => of_account(&ledger, &account, out),
+            None => trial_balance(&ledger, out),
+        }
+    }
+}
+
+fn of_account(ledger: &Ledger, account: &AccountId, out: &mut dyn Write) -> Result<(), Failure> {
+    let rows: Vec<_> = ledger.balances().filter(|(line, _)| line.account.as_ref() == Some(account)).collect();
+    if rows.is_empty() {
+        return Err(Failure::Refused(format!("account {account}: the journal has no entry; was a deposit made to it?")));
+    }
+    writeln!(out, "{:<12} {:>28}", "ASSET", "BALANCE")?;
+    for (line, balance) in rows {
+        writeln!(out, "{:<12} {balance:>28}", line.asset)?;
+    }
+    Ok(())
+}
+
+/// Prints the ledger by asset; an error if it does not sum to zero.
+pub fn trial_balance(ledger: &Ledger, out: &mut dyn Write) -> Result<(), Failure> {
+    writeln!(
+        out,
+        "{:<10} {:>22} {:>18} {:>18} {:>22} {:>6}",
+        "ASSET", "MEMBERS", "FEES", "CLEARING", "OUTSIDE", "SUM"
+    )?;
+    let table = ledger.trial_balance();
+    for (asset, row) in &table {
+        let (members, fees, clearing, external, sum) = (row.members, row.fees, row.clearing, row.external, row.sum());
+        writeln!(out, "{asset:<10} {members:>22} {fees:>18} {clearing:>18} {external:>22} {sum:>6}")?;
+    }
+    match table.iter().find(|(_, row)| row.sum() != Decimal::ZERO) {
+        Some((asset, row)) => Err(Failure::Refused(format!("the ledger in {asset} sums to {}, not to 0", row.sum()))),
+        None => Ok(()),
+    }
+}

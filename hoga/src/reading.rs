@@ -1,0 +1,70 @@
+//! Accepted records of a topic, from its first to the last that is there now.
+//!
+//! Invariant: what comes out is what every reader of hoga accepts: each number of each channel once, of the newest owner.
+
+use crate::exit::Failure;
+use crate::stop::Stop;
+use hoga_core::records::RecordKind;
+use hoga_core::{Record, Topic};
+use hoga_schemas::Frame;
+use hoga_topics::channel::{Accepted, AcceptedBody, AcceptedReader, ReaderPosition};
+use hoga_topics::{Log, TopicPartition, Visibility};
+
+/// All partitions of a topic.
+pub fn partitions(log: &dyn Log, topic: Topic) -> impl Iterator<Item = TopicPartition> {
+    (0..log.partitions(topic)).map(move |partition| TopicPartition::new(topic, partition))
+}
+
+/// A reader of a partition's accepted records from its first on. A partition that was cut has none: what its
+/// channels had come to at the cut is not known here.
+pub fn open(log: &dyn Log, partition: TopicPartition, visibility: Visibility) -> Result<AcceptedReader, Failure> {
+    let start = log.bounds(partition)?.start;
+    if start > 0 {
+        return Err(Failure::Stopped(format!(
+            "{partition}: offsets 0 to {} are cut, and what is accepted after them depends on them; restore them from the archive, or read with --raw",
+            start - 1
+        )));
+    }
+    Ok(AcceptedReader::open(log, partition, ReaderPosition::default(), visibility)?)
+}
+
+/// Gives every accepted record that is in the partition now to `each`; malformed ones of `orders` are left out.
+pub fn each(
+    log: &dyn Log,
+    partition: TopicPartition,
+    stop: &Stop,
+    mut each: impl FnMut(&Accepted<'_>, &Frame<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut reader = open(log, partition, Visibility::Written)?;
+    let end = log.bounds(partition)?.end;
+    while reader.position() < end {
+        stop.check("reading can be started again")?;
+        if reader.fill(4_096)? == 0 {
+            log.signal().wait(log.signal().version(), std::time::Duration::from_millis(50));
+        }
+        while let Some(accepted) = reader.next_filled()? {
+            if accepted.offset >= end {
+                return Ok(());
+            }
+            if let AcceptedBody::Record(frame) = &accepted.body {
+                each(&accepted, frame)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Decodes an accepted record.
+pub fn decode(partition: TopicPartition, offset: u64, frame: &Frame<'_>) -> Result<Record, Failure> {
+    hoga_schemas::decode(frame).map_err(|error| {
+        Failure::Stopped(format!(
+            "{partition}: the {} at offset {offset} does not decode: {error}; was it written by a newer hoga?",
+            frame.kind
+        ))
+    })
+}
+
+/// Whether a record is business content; clocks and ownership differ from run to run.
+pub fn is_business(kind: RecordKind) -> bool {
+    !matches!(kind, RecordKind::Clock | RecordKind::Claim | RecordKind::Mark | RecordKind::SignOfLife)
+}
