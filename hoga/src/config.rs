@@ -15,7 +15,7 @@ mod docs;
 mod table;
 mod value;
 
-pub use docs::{markdown, print};
+pub use docs::print;
 pub use table::{SETTINGS, Setting};
 
 use crate::exit::Failure;

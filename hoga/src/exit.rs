@@ -7,9 +7,9 @@
 //! Left out on purpose: business refusals inside the pipeline. They are events; a command that waits for one
 //! turns it into [`Failure::Refused`].
 
+use hoga_topics::LogError;
 use hoga_topics::channel::ReadError;
 use hoga_topics::owners::OwnersError;
-use hoga_topics::LogError;
 use std::process::ExitCode;
 
 /// Why a command did not end well.

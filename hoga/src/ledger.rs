@@ -53,8 +53,7 @@ impl Ledger {
     }
 
     fn add(&mut self, at: TopicPartition, offset: u64, entry: &JournalEntry) -> Result<(), Failure> {
-        let wrong =
-            |what: String| Failure::Refused(format!("{at}: entry {} at offset {offset}: {what}", entry.entry));
+        let wrong = |what: String| Failure::Refused(format!("{at}: entry {} at offset {offset}: {what}", entry.entry));
         let mut sums = BTreeMap::<&AssetCode, i128>::new();
         for posting in &entry.postings {
             *sums.entry(&posting.asset).or_default() += posting.amount.0;

@@ -31,7 +31,9 @@ impl Args {
 fn of_account(ledger: &Ledger, account: &AccountId, out: &mut dyn Write) -> Result<(), Failure> {
     let rows: Vec<_> = ledger.balances().filter(|(line, _)| line.account.as_ref() == Some(account)).collect();
     if rows.is_empty() {
-        return Err(Failure::Refused(format!("account {account}: the journal has no entry; was a deposit made to it?")));
+        return Err(Failure::Refused(format!(
+            "account {account}: the journal has no entry; was a deposit made to it?"
+        )));
     }
     writeln!(out, "{:<12} {:>28}", "ASSET", "BALANCE")?;
     for (line, balance) in rows {

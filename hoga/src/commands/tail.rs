@@ -91,7 +91,8 @@ impl Args {
 
     fn open(&self, log: &dyn Log) -> Result<Vec<Source>, Failure> {
         let partitions = reading::partitions(log, self.topic);
-        let partitions: Vec<_> = partitions.filter(|at| self.partition.is_none_or(|only| only == at.partition)).collect();
+        let partitions: Vec<_> =
+            partitions.filter(|at| self.partition.is_none_or(|only| only == at.partition)).collect();
         if partitions.is_empty() {
             let count = log.partitions(self.topic);
             return Err(Failure::Usage(format!("{} has the partitions 0 to {}", self.topic, count - 1)));
@@ -176,15 +177,10 @@ impl<'a> Body<'a> {
     }
 }
 
-fn line(
-    at: TopicPartition,
-    offset: u64,
-    time: Timestamp,
-    key: &[u8],
-    body: Body<'_>,
-) -> Result<Value, Failure> {
+fn line(at: TopicPartition, offset: u64, time: Timestamp, key: &[u8], body: Body<'_>) -> Result<Value, Failure> {
     let key = String::from_utf8_lossy(key);
-    let place = json!({"topic": at.topic.name(), "partition": at.partition, "offset": offset, "time": time.0, "key": key});
+    let place =
+        json!({"topic": at.topic.name(), "partition": at.partition, "offset": offset, "time": time.0, "key": key});
     let Value::Object(mut line) = place else { unreachable!("built as an object above") };
     match body {
         Body::Record(frame) => {

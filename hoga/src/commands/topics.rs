@@ -74,11 +74,7 @@ fn describe(spec: &TopicSpec, folder: Option<&Folder>, out: &mut dyn Write) -> R
     writeln!(out, "\n{:>9} {:>12} {:>12} {:>12}", "PARTITION", "START", "END", "DURABLE")?;
     for partition in reading::partitions(&*folder.log, spec.topic) {
         let bounds = folder.log.bounds(partition)?;
-        writeln!(
-            out,
-            "{:>9} {:>12} {:>12} {:>12}",
-            partition.partition, bounds.start, bounds.end, bounds.durable_end
-        )?;
+        writeln!(out, "{:>9} {:>12} {:>12} {:>12}", partition.partition, bounds.start, bounds.end, bounds.durable_end)?;
     }
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! The settings as documentation: docs/configuration.md, and the table of `hoga config`.
 
-use super::{Config, Resolved, SETTINGS};
-use crate::exit::EXIT_CODES;
-use std::fmt::Write as _;
+use super::{Resolved, SETTINGS};
 use std::io;
 
-/// docs/configuration.md. A test compares; `HOGA_UPDATE=1 cargo test -p hoga` writes it.
+/// docs/configuration.md, for the test that keeps it up to date. It compares; `HOGA_UPDATE=1 cargo test -p hoga` writes it.
+#[cfg(test)]
 pub fn markdown() -> String {
+    use crate::config::Config;
+    use crate::exit::EXIT_CODES;
+    use std::fmt::Write as _;
+
     let defaults = Config::default();
     let mut text = String::from(
         "# Configuration\n\n\

@@ -1,5 +1,6 @@
 //! Precedence, ranges, unknown keys, and the generated page.
 
+use super::docs::markdown;
 use super::*;
 
 fn none(_: &str) -> Option<String> {
