@@ -1,5 +1,10 @@
 //! The embedded log against the conformance test; what only files can do to it is in the submodules.
 
+mod crash;
+mod damage;
+mod process;
+mod retained;
+
 use super::*;
 use crate::conformance::{self, Subject};
 use std::cell::RefCell;
