@@ -9,6 +9,8 @@
 //!
 //! Left out on purpose: broker settings (they belong to the Kafka log) and cutting (its owner decides by this table).
 
+#[cfg(test)]
+mod docs;
 mod table;
 
 use hoga_core::records::RecordKind;
