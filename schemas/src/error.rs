@@ -33,9 +33,7 @@ pub enum DecodeError {
         last: u32,
     },
     /// A field's bytes are not of its type.
-    #[error(
-        "{record}.{field}: {fault}, {left} bytes before the end; encode with the schema of schemas/avro/{kind}.avsc"
-    )]
+    #[error("{record}.{field}: {fault} ({left} bytes before the end); encode with schemas/avro/{kind}.avsc")]
     Field {
         /// The record that the schema id names.
         kind: RecordKind,

@@ -114,7 +114,10 @@ impl Field for Vec<u8> {
     fn json(&self) -> Value {
         match std::str::from_utf8(self) {
             Ok(text) if !text.chars().any(char::is_control) => Value::from(text),
-            _ => Value::from(self.iter().fold(String::from("0x"), |hex, byte| format!("{hex}{byte:02x}"))),
+            _ => {
+                let digits: String = self.iter().map(|byte| format!("{byte:02x}")).collect();
+                Value::from(format!("0x{digits}"))
+            }
         }
     }
 }

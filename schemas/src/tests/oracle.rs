@@ -1,28 +1,22 @@
 //! Random records of every kind against apache-avro, both ways; and the schemas against the types of hoga-core.
 
 use super::sample::any_record;
+use super::sealed;
 use crate::json::{origin_to_json, to_json};
-use crate::{Origin, decode, encode_content, open, schema, seal};
+use crate::{Origin, decode, open, schema};
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema::Schema;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use hoga_core::records::*;
-use hoga_core::{Decimal, Record};
+use hoga_core::{Decimal, MachineKind, Record, Topic};
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// The schemas, parsed by apache-avro.
 static SCHEMAS: LazyLock<HashMap<RecordKind, Schema>> =
     LazyLock::new(|| RecordKind::ALL.iter().map(|k| (*k, Schema::parse_str(schema::text(*k)).unwrap())).collect());
-
-fn sealed(record: &Record, origin: Option<&Origin>) -> Vec<u8> {
-    let (mut content, mut value) = (Vec::new(), Vec::new());
-    encode_content(record, &mut content);
-    seal(record.kind(), origin, &content, &mut value);
-    value
-}
 
 /// An Avro value from our JSON, along the schema as it is written in the .avsc: nothing of our codec takes part.
 struct Builder {
@@ -146,4 +140,75 @@ proptest! {
         prop_assert_eq!(frame.origin, origin);
         prop_assert_eq!(decode(&frame).unwrap(), record, "our value");
     }
+}
+
+/// The symbols of an enum as its schema must have them: the names, where Avro allows no `-` with `_`.
+fn symbols<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<String> {
+    all.iter().map(|value| name(*value).replace('-', "_")).collect()
+}
+
+#[test]
+fn the_enums_of_the_schemas_are_those_of_the_core() {
+    macro_rules! enums {
+        ($($ty:ident),+ $(,)?) => { [$((stringify!($ty), symbols($ty::ALL, $ty::name))),+] };
+    }
+    let core = HashMap::from(enums!(
+        BookOutcome,
+        CandleSource,
+        CommandKind,
+        JournalKind,
+        LedgerAccount,
+        Liquidity,
+        MachineKind,
+        OrderEventKind,
+        OrderStatus,
+        OrderType,
+        Phase,
+        Reason,
+        SelfMatchPrevention,
+        Side,
+        TimeInForce,
+        Topic,
+    ));
+    let mut seen = HashSet::new();
+    for kind in RecordKind::ALL {
+        let mut named = HashMap::new();
+        named_types(&serde_json::from_str(schema::text(*kind)).unwrap(), &mut named);
+        for (name, definition) in named.iter().filter(|(_, d)| d["type"] == "enum") {
+            assert_eq!(definition["symbols"], serde_json::json!(core[name.as_str()]), "{name} in {kind}.avsc");
+            seen.insert(name.clone());
+        }
+    }
+    assert_eq!(seen.len(), core.len(), "every enum of the core is in a schema");
+}
+
+/// A JSON value of each part of a schema has a name or a doc: what a reader without our sources has to go by.
+fn undocumented(schema: &serde_json::Value, path: &str, missing: &mut Vec<String>) {
+    match schema {
+        serde_json::Value::Array(parts) => parts.iter().for_each(|part| undocumented(part, path, missing)),
+        serde_json::Value::Object(parts) => {
+            let path = schema["name"].as_str().map_or(path.into(), |name| format!("{path}.{name}"));
+            if schema["name"].is_string() && schema["doc"].as_str().is_none_or(str::is_empty) {
+                missing.push(path.clone());
+            }
+            parts.values().for_each(|part| undocumented(part, &path, missing));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn ids_names_and_docs_of_the_schemas_are_in_order() {
+    let mut missing = Vec::new();
+    for (index, kind) in RecordKind::ALL.iter().enumerate() {
+        assert_eq!(schema::schema_id(*kind) as usize, index + 1);
+        assert_eq!(schema::kind_of(index as u32 + 1), Some(*kind));
+        let Schema::Record(record) = &SCHEMAS[kind] else { panic!("{kind}: not a record") };
+        assert_eq!(record.name.to_string(), schema::full_name(*kind));
+        assert_eq!(record.fields[0].name, "origin");
+        undocumented(&serde_json::from_str(schema::text(*kind)).unwrap(), "", &mut missing);
+    }
+    assert_eq!(missing, Vec::<String>::new());
+    assert_eq!((schema::kind_of(0), schema::kind_of(schema::LAST_ID + 1)), (None, None));
+    assert_eq!(schema::subject(Topic::Orders, RecordKind::PlaceOrder), "orders-hoga.PlaceOrder");
 }

@@ -23,7 +23,7 @@ impl Source<'_> {
     fn number(&mut self) -> i128 {
         let len = self.byte() % 17;
         let value = (0..len).fold(0i128, |value, _| value << 8 | i128::from(self.byte()));
-        if self.byte() % 2 == 0 { value } else { !value }
+        if bool::sample(self) { !value } else { value }
     }
 
     fn text(&mut self) -> String {
