@@ -219,6 +219,28 @@ pub trait Machine: Send {
     fn load(&mut self, bytes: &[u8]) -> Result<(), String>;
 }
 
+impl Machine for Box<dyn Machine> {
+    fn kind(&self) -> MachineKind {
+        (**self).kind()
+    }
+
+    fn apply(&mut self, input: &Input<'_>, effects: &mut Effects) -> Result<(), Stop> {
+        (**self).apply(input, effects)
+    }
+
+    fn has_backlog(&self) -> bool {
+        (**self).has_backlog()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        (**self).save()
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        (**self).load(bytes)
+    }
+}
+
 /// The hash by which states are compared: of the canonical bytes.
 pub fn state_hash(machine: &dyn Machine) -> u64 {
     xxhash_rust::xxh3::xxh3_64(&machine.save())

@@ -139,7 +139,7 @@ impl AcceptedReader {
     }
 
     /// The next accepted record, reading on as needed; `None`: nothing there yet.
-    pub fn next(&mut self) -> Result<Option<Accepted<'_>>, ReadError> {
+    pub fn read(&mut self) -> Result<Option<Accepted<'_>>, ReadError> {
         loop {
             if self.advance()? {
                 return Ok(Some(self.current()));
@@ -161,7 +161,7 @@ impl AcceptedReader {
     }
 
     /// The next accepted record among those read ahead by [`Self::fill`].
-    pub fn next_filled(&mut self) -> Result<Option<Accepted<'_>>, ReadError> {
+    pub fn read_filled(&mut self) -> Result<Option<Accepted<'_>>, ReadError> {
         Ok(if self.advance()? { Some(self.current()) } else { None })
     }
 

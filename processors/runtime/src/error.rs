@@ -1,0 +1,154 @@
+//! What stops a driver, or keeps a runtime from starting. Each message says where, and what to do.
+
+use hoga_core::MachineKind;
+use hoga_topics::{LogError, OwnersError, ReadError, TopicPartition};
+
+/// Why a driver stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The input cannot be read on: undecodable, or a channel diverged.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The topic `owners` cannot be followed.
+    #[error(transparent)]
+    Owners(#[from] OwnersError),
+    /// Another process owns the machine now. Nothing is lost; this process must not write for it any more.
+    #[error("{machine} of {input}: process {by} took over with epoch {newer}, this one had {epoch}; nothing to do")]
+    Fenced {
+        /// The machine.
+        machine: MachineKind,
+        /// Its input.
+        input: TopicPartition,
+        /// The epoch lost.
+        epoch: u64,
+        /// The newer one.
+        newer: u64,
+        /// Whose it is.
+        by: String,
+    },
+    /// Another process claimed first, and this one is to give way.
+    #[error("{machine} of {input}: process {by} claimed first; this one gives way as configured")]
+    GaveWay {
+        /// The machine.
+        machine: MachineKind,
+        /// Its input.
+        input: TopicPartition,
+        /// Who was first.
+        by: String,
+    },
+    /// The machine met a discontinuity.
+    #[error("{machine} stopped at {input} offset {offset}: {why}")]
+    MachineStop {
+        /// The machine.
+        machine: MachineKind,
+        /// Its input.
+        input: TopicPartition,
+        /// At which record.
+        offset: u64,
+        /// Why.
+        why: String,
+    },
+    /// The input was cut behind what the newest usable snapshot needs.
+    #[error(
+        "{machine}: offsets {from} to {} of {input} are cut, and no usable snapshot stands at or past {start}; restore them from the archive, or put back a snapshot", start - 1
+    )]
+    MissingInput {
+        /// The machine.
+        machine: MachineKind,
+        /// Its input.
+        input: TopicPartition,
+        /// The first offset that is needed.
+        from: u64,
+        /// The first that is there.
+        start: u64,
+    },
+    /// Effects or marks stand in the log whose cause does not.
+    #[error(
+        "{machine}: {input} lost records: it ends at {end}, but {what}; restore the partition from the archive or another replica before starting {machine} again"
+    )]
+    LostInput {
+        /// The machine.
+        machine: MachineKind,
+        /// Its input.
+        input: TopicPartition,
+        /// Where it ends now.
+        end: u64,
+        /// What shows the loss.
+        what: String,
+    },
+    /// A mark or a usable snapshot promises output that is not there.
+    #[error(
+        "{machine} of {input}: {output} lost records: {what}; restore the partition from the archive or another replica"
+    )]
+    LostOutput {
+        /// The machine.
+        machine: MachineKind,
+        /// Its input.
+        input: TopicPartition,
+        /// Which output.
+        output: TopicPartition,
+        /// What shows the loss.
+        what: String,
+    },
+    /// Replaying the input gave other effects than stand in the output: determinism was lost.
+    #[error(
+        "{machine} of {input}: replayed effect {number} to {output} (caused by offset {cause}) has running hash {replayed:016x}, readers accepted {accepted:016x}; the program, its settings or the input changed: compare `hoga hash` of both versions, and go back to the one that wrote this log"
+    )]
+    Diverged {
+        /// The machine.
+        machine: MachineKind,
+        /// Its input.
+        input: TopicPartition,
+        /// Which output.
+        output: TopicPartition,
+        /// The number in the channel.
+        number: u64,
+        /// The input offset that caused it.
+        cause: u64,
+        /// The hash that readers accepted.
+        accepted: u64,
+        /// The hash of the replay.
+        replayed: u64,
+    },
+    /// The store of snapshots does not answer.
+    #[error("{what}: {source}")]
+    Store {
+        /// What was being done, to which file.
+        what: String,
+        /// The store's error.
+        source: object_store::Error,
+    },
+}
+
+impl DriverError {
+    /// Whether the driver stopped because another process rightly does its work.
+    pub fn is_handover(&self) -> bool {
+        matches!(self, Self::Fenced { .. } | Self::GaveWay { .. })
+    }
+}
+
+/// Why a runtime does not start or does not become ready.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The topic `owners` cannot be followed.
+    #[error(transparent)]
+    Owners(#[from] OwnersError),
+    /// The store of snapshots does not answer.
+    #[error(transparent)]
+    Store(DriverError),
+    /// A thread could not be started.
+    #[error("starting a worker thread: {0}")]
+    Thread(std::io::Error),
+    /// A machine stopped before it was ready.
+    #[error("{0}")]
+    Stopped(String),
+    /// Not all machines were running in time.
+    #[error("not all machines are running in time: {0}")]
+    NotRunning(String),
+}

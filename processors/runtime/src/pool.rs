@@ -1,0 +1,134 @@
+//! Worker threads over all drivers of a process: each steps whatever driver no other worker is at, and waits on the
+//! log's signal when nothing moved. So one busy machine does not hold up the others, and nothing is polled by time.
+//!
+//! Invariant: the signal's version is taken before the drivers are stepped, so nothing that comes meanwhile is missed.
+
+use crate::driver::Driver;
+use crate::process::Process;
+use hoga_core::Timestamp;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What the workers share.
+pub(crate) struct Pool {
+    pub process: Arc<Process>,
+    drivers: Vec<Mutex<Driver>>,
+    housekeeping: Mutex<()>,
+    failure: Mutex<Option<String>>,
+    abandoned: AtomicBool,
+}
+
+impl Pool {
+    /// A pool over these drivers.
+    pub fn new(process: Arc<Process>, drivers: Vec<Driver>) -> Self {
+        Self {
+            process,
+            drivers: drivers.into_iter().map(Mutex::new).collect(),
+            housekeeping: Mutex::new(()),
+            failure: Mutex::new(None),
+            abandoned: AtomicBool::new(false),
+        }
+    }
+
+    /// What a worker does, until all drivers have shut down or the pool is abandoned.
+    pub fn work(&self, worker: usize) {
+        let _guard = PanicGuard(self);
+        while !self.is_done() {
+            let seen = self.process.log.signal().version();
+            let now = wall_now();
+            let Round { worked, wake_at } = self.round(worker, now);
+            if !worked {
+                let left = Duration::from_millis((wake_at.0 - now.0).max(1) as u64);
+                self.process.log.signal().wait(seen, left);
+            }
+        }
+    }
+
+    fn round(&self, worker: usize, now: Timestamp) -> Round {
+        let mut round = Round { worked: false, wake_at: now.plus_ms(LONGEST_WAIT_MS) };
+        if let Ok(_one_at_a_time) = self.housekeeping.try_lock() {
+            match self.process.step(now) {
+                Ok(worked) => round.add(worked, Some(self.process.wake_at())),
+                Err(error) => self.fail(error.to_string()),
+            }
+        }
+        for turn in 0..self.drivers.len() {
+            // Each worker begins elsewhere, so that they rarely meet.
+            let at = (turn + worker) % self.drivers.len();
+            match self.drivers[at].try_lock() {
+                Ok(mut driver) => match driver.step(now) {
+                    Ok(progress) => round.add(progress.worked, progress.wake_at),
+                    Err(error) if error.is_handover() => {}
+                    Err(error) => self.note(error.to_string()),
+                },
+                Err(TryLockError::WouldBlock) => {}
+                // Its worker panicked in it and said so.
+                Err(TryLockError::Poisoned(_)) => {}
+            }
+        }
+        round
+    }
+
+    fn is_done(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire) || (self.process.is_stopping() && self.all_stopped())
+    }
+
+    /// Whether no driver will do anything more.
+    pub fn all_stopped(&self) -> bool {
+        self.process.statuses().iter().all(|status| status.is_stopped())
+    }
+
+    /// The first failure.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().expect("no holder of this lock panics").clone()
+    }
+
+    /// Remembers a failure.
+    fn note(&self, why: String) {
+        self.failure.lock().expect("no holder of this lock panics").get_or_insert(why);
+    }
+
+    /// Remembers a failure after which no worker can go on.
+    fn fail(&self, why: String) {
+        self.note(why);
+        self.abandon();
+    }
+
+    /// Makes the workers leave everything as it is.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+        self.process.log.signal().notify();
+    }
+}
+
+/// The longest wait for a signal: a log on another computer wakes nobody here.
+const LONGEST_WAIT_MS: i64 = 250;
+
+struct Round {
+    worked: bool,
+    wake_at: Timestamp,
+}
+
+impl Round {
+    fn add(&mut self, worked: bool, wake_at: Option<Timestamp>) {
+        self.worked |= worked;
+        self.wake_at = self.wake_at.min(wake_at.unwrap_or(self.wake_at));
+    }
+}
+
+/// A broken invariant panics in a worker; the process must not go on as if nothing were.
+struct PanicGuard<'a>(&'a Pool);
+
+impl Drop for PanicGuard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("a worker thread panicked; the message is in the program's log".into());
+        }
+    }
+}
+
+fn wall_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_millis() as i64)
+}

@@ -1,0 +1,96 @@
+//! From a claim to an engine at an input offset: the newest usable snapshot, or the input's beginning.
+//!
+//! Invariants:
+//! 1. Only a snapshot that a standing mark covers is loaded; one that is unfit is passed over for the one before.
+//! 2. The rest of the input must be there: a start behind the snapshot refuses, and names what is missing.
+//! 3. An input that ends before what a mark says was read has lost records.
+
+use crate::engine::Engine;
+use crate::error::DriverError;
+use crate::process::Process;
+use crate::snapshot::Snapshot;
+use crate::snapshot::store::Name;
+use hoga_core::{Machine, MachineKind};
+use hoga_topics::{AcceptedReader, Bounds, Log, ReaderPosition, TopicPartition, Visibility};
+
+/// An engine that stands at its reader's position.
+pub(crate) struct Restored {
+    pub engine: Engine<Box<dyn Machine>>,
+    pub reader: AcceptedReader,
+    /// The input's end when it was restored: where replay ends.
+    pub end: u64,
+}
+
+/// Restores a machine whose channels are learned; `marked` is the newest standing mark's next offset.
+pub(crate) fn restore(
+    process: &Process,
+    machine: MachineKind,
+    input: TopicPartition,
+    marked: u64,
+) -> Result<Restored, DriverError> {
+    let log = &*process.log;
+    let Bounds { start, end, .. } = log.bounds(input)?;
+    if marked > end {
+        let what = format!("a mark says that it was read up to {marked}");
+        return Err(DriverError::LostInput { machine, input, end, what });
+    }
+    let (engine, position) = newest_usable(process, machine, input, marked)?;
+    if position.offset < start {
+        return Err(DriverError::MissingInput { machine, input, from: position.offset, start });
+    }
+    let reader = AcceptedReader::open(log, input, position, Visibility::Written)?;
+    Ok(Restored { engine, reader, end })
+}
+
+fn newest_usable(
+    process: &Process,
+    machine: MachineKind,
+    input: TopicPartition,
+    marked: u64,
+) -> Result<(Engine<Box<dyn Machine>>, ReaderPosition), DriverError> {
+    let names = process.snapshots.list(machine, input.partition)?;
+    for name in names.into_iter().rev() {
+        let loaded = if name.offset > marked {
+            Err(format!("no standing mark covers it, the newest is at {marked}"))
+        } else {
+            load(process, machine, input, name)
+        };
+        match loaded {
+            Ok(found) => return Ok(found),
+            Err(why) => {
+                let (offset, epoch) = (name.offset, name.epoch);
+                tracing::warn!(%machine, %input, offset, epoch, "passing over a snapshot for the one before: {why}");
+            }
+        }
+    }
+    Ok((fresh(process, machine, input), ReaderPosition::default()))
+}
+
+fn fresh(process: &Process, machine: MachineKind, input: TopicPartition) -> Engine<Box<dyn Machine>> {
+    let made = (process.config.factory)(machine, input.partition, &process.config.settings);
+    assert_eq!(made.kind(), machine, "the factory made another machine");
+    Engine::new(&*process.log, made, input.partition)
+}
+
+fn load(
+    process: &Process,
+    machine: MachineKind,
+    input: TopicPartition,
+    name: Name,
+) -> Result<(Engine<Box<dyn Machine>>, ReaderPosition), String> {
+    let Snapshot { header, state } = process.snapshots.get(machine, input.partition, name)?;
+    if header.fingerprint != process.fingerprint {
+        return Err("it was taken with other rules or settings".into());
+    }
+    if header.partitions != partition_counts(&*process.log, machine) {
+        return Err(format!("it was taken with other partition counts: {:?}", header.partitions));
+    }
+    let mut engine = fresh(process, machine, input);
+    engine.load(header.engine, &state)?;
+    Ok((engine, header.input))
+}
+
+/// The partition counts of what a machine writes: another count sends its effects elsewhere.
+pub(crate) fn partition_counts(log: &dyn Log, machine: MachineKind) -> Vec<(hoga_core::Topic, u32)> {
+    machine.outputs().iter().map(|topic| (*topic, log.partitions(*topic))).collect()
+}

@@ -1,0 +1,148 @@
+//! All machines of a process on a few threads: start, look, stop.
+
+use crate::config::RuntimeConfig;
+use crate::driver::Driver;
+use crate::error::RuntimeError;
+use crate::pool::Pool;
+use crate::process::Process;
+use crate::status::{MachinePhase, MachineStatus};
+use hoga_core::MachineKind;
+use hoga_topics::Log;
+use object_store::ObjectStore;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often a waiting caller looks at the status.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// One machine in a [`StopReport`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoppedMachine {
+    /// The machine.
+    pub kind: MachineKind,
+    /// Its input partition.
+    pub partition: u32,
+    /// The next input offset.
+    pub next_offset: u64,
+    /// The hash of its state there; absent if it did not shut down cleanly.
+    pub state_hash: Option<u64>,
+}
+
+/// How a runtime ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopReport {
+    /// Whether every machine delivered all, wrote its mark and its snapshot before the deadline.
+    pub clean: bool,
+    /// The machines.
+    pub machines: Vec<StoppedMachine>,
+}
+
+/// Machines at work. Dropped without [`Runtime::stop`] it leaves everything as a crash would.
+pub struct Runtime {
+    pool: Arc<Pool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Runtime {
+    /// Starts the configured machines over a log, with their snapshots in a store. They claim, restore and run in
+    /// the background: see [`Self::wait_running`].
+    pub fn start(log: Arc<dyn Log>, store: Arc<dyn ObjectStore>, config: RuntimeConfig) -> Result<Self, RuntimeError> {
+        let workers = config.workers.max(1);
+        let process = Process::open(log, store, config)?;
+        let drivers = process.machines().map(|(machine, input)| Driver::new(&process, machine, input.partition));
+        let drivers =
+            drivers.collect::<Result<Vec<_>, _>>().map_err(|error| RuntimeError::Stopped(error.to_string()))?;
+        let mut runtime = Self { pool: Arc::new(Pool::new(process.clone(), drivers)), threads: Vec::new() };
+        for worker in 0..workers {
+            let pool = runtime.pool.clone();
+            let thread = std::thread::Builder::new().name(format!("hoga-worker-{worker}"));
+            runtime.threads.push(thread.spawn(move || pool.work(worker)).map_err(RuntimeError::Thread)?);
+        }
+        Ok(runtime)
+    }
+
+    /// What each machine does now.
+    pub fn status(&self) -> Vec<MachineStatus> {
+        self.pool.process.statuses()
+    }
+
+    /// The first failure of a machine or worker, if there was one: the program should stop and exit with an error.
+    pub fn failed(&self) -> Option<String> {
+        self.pool.failure()
+    }
+
+    /// Waits until all machines are running; an error if one has stopped, or says who is late.
+    pub fn wait_running(&self, deadline: Instant) -> Result<(), RuntimeError> {
+        loop {
+            if let Some(why) = self.failed() {
+                return Err(RuntimeError::Stopped(why));
+            }
+            let Some(late) = self.status().into_iter().find(|status| status.phase != MachinePhase::Running) else {
+                return Ok(());
+            };
+            let said = format!("{}/{} is {}", late.kind, late.partition, late.phase);
+            if late.is_stopped() {
+                return Err(RuntimeError::Stopped(said));
+            }
+            if Instant::now() >= deadline {
+                return Err(RuntimeError::NotRunning(said));
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Shuts down: reads nothing more, delivers all, marks, takes snapshots. At the deadline what is not done is left
+    /// as a crash would leave it, which loses nothing.
+    pub fn stop(mut self, deadline: Instant) -> StopReport {
+        self.pool.process.stop();
+        while !self.pool.all_stopped() && self.failed().is_none() && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
+        let clean = self.pool.all_stopped();
+        self.pool.abandon();
+        if clean {
+            self.join();
+        } else {
+            // A worker may be stuck in the log; the process is about to end.
+            self.threads.clear();
+        }
+        self.report()
+    }
+
+    fn report(&self) -> StopReport {
+        let machines = self.status().into_iter().map(|status| StoppedMachine {
+            kind: status.kind,
+            partition: status.partition,
+            next_offset: status.next_offset,
+            state_hash: status.state_hash,
+        });
+        let machines: Vec<_> = machines.collect();
+        StopReport { clean: machines.iter().all(|machine| machine.state_hash.is_some()), machines }
+    }
+
+    fn join(&mut self) {
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a worker thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.pool.abandon();
+        self.join();
+    }
+}
+
+/// A name for this process in `owners` that no other ever had: host, process id and a random part.
+pub fn process_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
+    // The standard library seeds its hash maps from the system's randomness; 64 bits of it are enough here.
+    let random = RandomState::new().hash_one(Instant::now());
+    format!("{host}-{}-{random:016x}", std::process::id())
+}

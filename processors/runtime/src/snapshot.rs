@@ -1,0 +1,17 @@
+//! Snapshots: a machine's whole state at an input offset, in an object store.
+//!
+//! - [`format`]: one file. [`store`]: their names, the newest usable one, the oldest ones.
+//!
+//! Invariants:
+//! 1. The newest is found by the offset in its name, never by a pointer that a sleeping owner could overwrite.
+//! 2. A snapshot is usable only if a mark that counts stands at or past its offset: all that it has counted as
+//!    written is delivered.
+//! 3. One that is torn, of another layout, of other settings or partition counts is passed over for the one before,
+//!    and the program's log says which and why.
+//! 4. What lies past the input's end is deleted when a process starts: the log that it belonged to was cut by a crash.
+
+pub(crate) mod format;
+pub(crate) mod store;
+
+pub(crate) use format::Snapshot;
+pub(crate) use store::Snapshots;

@@ -1,0 +1,238 @@
+//! Where snapshots lie: `{machine}/{partition}/{offset:020}-{epoch}.snap` in an object store.
+//!
+//! Reading is done by whoever restores; writing by a thread of its own, so that an order never waits for it.
+
+use super::format;
+use crate::config::SnapshotWriter;
+use crate::error::DriverError;
+use hoga_core::MachineKind;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// Snapshots that may wait to be written; past it whoever takes one waits too.
+const WAITING: usize = 64;
+
+/// A snapshot's place in the store, in the order of restoring: the last is the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name {
+    /// The next input offset.
+    pub offset: u64,
+    /// The epoch of who took it.
+    pub epoch: u64,
+}
+
+impl Name {
+    fn path(self, machine: MachineKind, partition: u32) -> Path {
+        Path::from(format!("{machine}/{partition}/{:020}-{}.snap", self.offset, self.epoch))
+    }
+
+    fn parse(file: &str) -> Option<Self> {
+        let (offset, epoch) = file.strip_suffix(".snap")?.split_once('-')?;
+        Some(Self { offset: offset.parse().ok()?, epoch: epoch.parse().ok()? })
+    }
+}
+
+/// How a snapshot that is being written has come out; shared with its driver.
+#[derive(Debug, Default)]
+pub(crate) struct Outcomes {
+    pub written: AtomicU64,
+    pub failed: AtomicU64,
+}
+
+/// A snapshot to be written, and what may go when it is there.
+struct Job {
+    machine: MachineKind,
+    partition: u32,
+    name: Name,
+    bytes: Vec<u8>,
+    /// What a mark covers so far: only snapshots up to it count as usable when old ones are deleted.
+    marked: u64,
+    outcomes: Arc<Outcomes>,
+}
+
+/// The snapshots of all machines of a process.
+pub(crate) struct Snapshots {
+    files: Arc<Files>,
+    kept: usize,
+    background: Mutex<Option<(SyncSender<Job>, JoinHandle<()>)>>,
+}
+
+impl Snapshots {
+    /// Snapshots in a store; of each machine `kept` usable ones stay.
+    pub fn new(store: Arc<dyn ObjectStore>, kept: usize, writer: SnapshotWriter) -> std::io::Result<Self> {
+        let files = Arc::new(Files { store, io: Mutex::new(tokio::runtime::Builder::new_current_thread().build()?) });
+        let background = match writer {
+            SnapshotWriter::Inline => None,
+            SnapshotWriter::Background => {
+                let (sender, jobs) = sync_channel::<Job>(WAITING);
+                let io = tokio::runtime::Builder::new_current_thread().build()?;
+                let files = Files { store: files.store.clone(), io: Mutex::new(io) };
+                let run = move || jobs.iter().for_each(|job| files.run(job, kept));
+                Some((sender, std::thread::Builder::new().name("hoga-snapshots".into()).spawn(run)?))
+            }
+        };
+        Ok(Self { files, kept, background: Mutex::new(background) })
+    }
+
+    /// Writes a snapshot, now or soon; `outcomes` tells.
+    pub fn put(
+        &self,
+        machine: MachineKind,
+        partition: u32,
+        header: &format::Header,
+        state: &[u8],
+        marked: u64,
+        outcomes: &Arc<Outcomes>,
+    ) {
+        let name = Name { offset: header.input.offset, epoch: header.epoch };
+        let bytes = format::encode(header, state);
+        let job = Job { machine, partition, name, bytes, marked, outcomes: outcomes.clone() };
+        let sender = self.lock().as_ref().map(|(sender, _)| sender.clone());
+        match sender {
+            None => self.files.run(job, self.kept),
+            Some(sender) => sender.send(job).expect("the thread ends only after this sender"),
+        }
+    }
+
+    /// The snapshots of a machine, oldest first.
+    pub fn list(&self, machine: MachineKind, partition: u32) -> Result<Vec<Name>, DriverError> {
+        self.files.list(machine, partition)
+    }
+
+    /// One snapshot, or what is wrong with it.
+    pub fn get(&self, machine: MachineKind, partition: u32, name: Name) -> Result<format::Snapshot, String> {
+        let bytes = self.files.get(machine, partition, name).map_err(|error| error.to_string())?;
+        let snapshot = format::decode(&bytes)?;
+        let header = &snapshot.header;
+        let inside = (header.machine, header.partition, header.input.offset, header.epoch);
+        if inside != (machine, partition, name.offset, name.epoch) {
+            return Err(format!("its name and its content differ: {inside:?}"));
+        }
+        Ok(snapshot)
+    }
+
+    /// Deletes one.
+    pub fn delete(&self, machine: MachineKind, partition: u32, name: Name) -> Result<(), DriverError> {
+        self.files.delete(machine, partition, name)
+    }
+
+    /// Writes what waits and ends the thread.
+    pub fn close(&self) {
+        let background = self.lock().take();
+        if let Some((sender, thread)) = background {
+            drop(sender);
+            if thread.join().is_err() {
+                tracing::error!("the thread that writes snapshots panicked");
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(SyncSender<Job>, JoinHandle<()>)>> {
+        self.background.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Drop for Snapshots {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The store, called from threads that are not async.
+struct Files {
+    store: Arc<dyn ObjectStore>,
+    io: Mutex<tokio::runtime::Runtime>,
+}
+
+impl Files {
+    fn run(&self, job: Job, kept: usize) {
+        match self.put(&job).and_then(|()| self.delete_old(&job, kept)) {
+            Ok(()) => job.outcomes.written.fetch_add(1, Ordering::Release),
+            Err(error) => {
+                // The log still has everything: a missing snapshot costs time at the next start, nothing else.
+                tracing::warn!(machine = %job.machine, partition = job.partition, "{error}");
+                job.outcomes.failed.fetch_add(1, Ordering::Release)
+            }
+        };
+    }
+
+    fn put(&self, job: &Job) -> Result<(), DriverError> {
+        let path = job.name.path(job.machine, job.partition);
+        let payload = PutPayload::from(job.bytes.clone());
+        self.wait("writing snapshot", &path, self.store.put(&path, payload)).map(|_| ())
+    }
+
+    fn get(&self, machine: MachineKind, partition: u32, name: Name) -> Result<Vec<u8>, DriverError> {
+        let path = name.path(machine, partition);
+        let read = async { self.store.get(&path).await?.bytes().await };
+        self.wait("reading snapshot", &path, read).map(|bytes| bytes.to_vec())
+    }
+
+    fn delete(&self, machine: MachineKind, partition: u32, name: Name) -> Result<(), DriverError> {
+        let path = name.path(machine, partition);
+        self.wait("deleting snapshot", &path, self.store.delete(&path))
+    }
+
+    fn list(&self, machine: MachineKind, partition: u32) -> Result<Vec<Name>, DriverError> {
+        let folder = Path::from(format!("{machine}/{partition}"));
+        let listed = self.wait("listing snapshots", &folder, self.store.list_with_delimiter(Some(&folder)))?;
+        let names = listed.objects.iter().filter_map(|object| Name::parse(object.location.filename()?));
+        let mut names: Vec<Name> = names.collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn delete_old(&self, job: &Job, kept: usize) -> Result<(), DriverError> {
+        let names = self.list(job.machine, job.partition)?;
+        for name in too_old(&names, job.marked, kept) {
+            self.delete(job.machine, job.partition, *name)?;
+        }
+        Ok(())
+    }
+
+    fn wait<T>(
+        &self,
+        what: &str,
+        path: &Path,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, DriverError> {
+        let io = self.io.lock().expect("no holder of this lock panics");
+        io.block_on(work).map_err(|source| DriverError::Store { what: format!("{what} {path}"), source })
+    }
+}
+
+/// Those older than the newest `kept` usable ones; usable is what a mark at `marked` covers.
+fn too_old(names: &[Name], marked: u64, kept: usize) -> &[Name] {
+    let usable = names.partition_point(|name| name.offset <= marked);
+    &names[..usable.saturating_sub(kept)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_order_by_offset_then_epoch_and_round_trip() {
+        let name = Name { offset: 42, epoch: 7 };
+        let path = name.path(MachineKind::TickCandles, 3);
+        assert_eq!(path.as_ref(), "tick-candles/3/00000000000000000042-7.snap");
+        assert_eq!(Name::parse(path.filename().unwrap()), Some(name));
+        for other in ["42.snap", "x-7.snap", "42-7.tmp", "42-7.snap#1", ""] {
+            assert_eq!(Name::parse(other), None, "{other}");
+        }
+        assert!(Name { offset: 41, epoch: 9 } < name && name < Name { offset: 42, epoch: 8 });
+    }
+
+    #[test]
+    fn only_what_usable_ones_make_superfluous_is_too_old() {
+        let names: Vec<Name> = [10, 20, 30, 40, 50].map(|offset| Name { offset, epoch: 1 }).to_vec();
+        let offsets = |marked| too_old(&names, marked, 2).iter().map(|name| name.offset).collect::<Vec<_>>();
+        assert_eq!(offsets(100), [10, 20, 30]);
+        assert_eq!(offsets(39), [10], "40 and 50 are not usable yet");
+        assert_eq!(offsets(5), [0; 0]);
+    }
+}
