@@ -18,6 +18,7 @@
 
 pub mod admission;
 pub mod book;
+pub mod control;
 pub mod dead_letter;
 pub mod fees;
 pub mod holds;
