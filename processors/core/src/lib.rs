@@ -18,6 +18,7 @@
 
 pub mod admission;
 pub mod book;
+pub mod candles;
 pub mod control;
 pub mod dead_letter;
 pub mod fees;
@@ -25,6 +26,7 @@ pub mod holds;
 pub mod ids;
 pub mod instrument;
 pub mod machine;
+pub mod machines;
 pub mod money;
 pub mod records;
 pub mod settings;

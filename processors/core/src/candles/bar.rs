@@ -1,0 +1,87 @@
+//! One bar: what traded in it, and what of that is published.
+//!
+//! Invariants:
+//! 1. Open is the price of the first trade by (event time, arrival), close that of the last, in whatever order they
+//!    arrived.
+//! 2. A trade that does not fit changes nothing.
+
+use super::quote::QuoteSum;
+use crate::money::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// A trade as bars see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trade {
+    /// When it happened, milliseconds UTC.
+    pub(super) time_ms: i64,
+    /// At what price.
+    pub(super) price: Decimal,
+    /// How much, above zero.
+    pub(super) quantity: Decimal,
+    /// Price × quantity.
+    pub(super) quote: QuoteSum,
+}
+
+/// A bar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Bar {
+    pub(super) open_time_ms: i64,
+    first_time_ms: i64,
+    last_time_ms: i64,
+    pub(super) open: Decimal,
+    pub(super) high: Decimal,
+    pub(super) low: Decimal,
+    pub(super) close: Decimal,
+    pub(super) volume: Decimal,
+    pub(super) quote: QuoteSum,
+    pub(super) trades: u64,
+    pub(super) late_trades: u64,
+    /// Revisions published so far.
+    pub(super) revision: u32,
+    /// Whether it changed since the last of them.
+    pub(super) changed: bool,
+    /// Whether one of them was final.
+    pub(super) final_published: bool,
+}
+
+impl Bar {
+    /// The bar of its first arrived trade.
+    pub(super) fn new(open_time_ms: i64, trade: &Trade, late: bool) -> Self {
+        Self {
+            open_time_ms,
+            first_time_ms: trade.time_ms,
+            last_time_ms: trade.time_ms,
+            open: trade.price,
+            high: trade.price,
+            low: trade.price,
+            close: trade.price,
+            volume: trade.quantity,
+            quote: trade.quote,
+            trades: 1,
+            late_trades: u64::from(late),
+            revision: 0,
+            changed: true,
+            final_published: false,
+        }
+    }
+
+    /// Takes a trade in; `false` if a sum would not fit 38 digits.
+    pub(super) fn add(&mut self, trade: &Trade, late: bool) -> bool {
+        let (Some(volume), Some(quote)) = (self.volume.plus(trade.quantity), self.quote.plus(trade.quote)) else {
+            return false;
+        };
+        (self.volume, self.quote) = (volume, quote);
+        if trade.time_ms < self.first_time_ms {
+            (self.first_time_ms, self.open) = (trade.time_ms, trade.price);
+        }
+        if trade.time_ms >= self.last_time_ms {
+            (self.last_time_ms, self.close) = (trade.time_ms, trade.price);
+        }
+        self.high = self.high.max(trade.price);
+        self.low = self.low.min(trade.price);
+        self.trades += 1;
+        self.late_trades += u64::from(late);
+        self.changed = true;
+        true
+    }
+}
