@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn every_limit_has_its_message() {
         assert_eq!(Settings::default().check(), Ok(()));
-        let weeks = Settings { candle_intervals_ms: vec![7 * DAY_MS, 1_000], candle_kept_bars: 0, ..Settings::default() };
+        let weeks =
+            Settings { candle_intervals_ms: vec![7 * DAY_MS, 1_000], candle_kept_bars: 0, ..Settings::default() };
         assert_eq!(weeks.check(), Ok(()));
         type Change = fn(&mut Settings);
         let cases: &[(Change, &str)] = &[

@@ -62,7 +62,8 @@ impl Track {
     pub(super) fn take(&mut self, trade: &Trade, interval: &Interval, lifetime: Lifetime, now_ms: i64) -> Taken {
         let time = trade.time_ms;
         // Almost every trade is in the newest bar: no division, no search.
-        if let Some(bar) = self.bars.back_mut().filter(|b| b.open_time_ms <= time && time - b.open_time_ms < interval.ms)
+        if let Some(bar) =
+            self.bars.back_mut().filter(|b| b.open_time_ms <= time && time - b.open_time_ms < interval.ms)
             && lifetime.final_at(interval, bar.open_time_ms) > now_ms
         {
             let fits = bar.add(trade, false);
