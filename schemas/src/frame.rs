@@ -6,7 +6,7 @@
 //! 1. [`open`] neither decodes the content nor allocates.
 //! 2. The content's bytes do not depend on the origin, so that a channel's hash can be taken over them.
 
-use crate::error::{DecodeError, Fault};
+use crate::error::DecodeError;
 use crate::field::Field;
 use crate::schema;
 use crate::wire::{Reader, put_long};
@@ -64,17 +64,8 @@ fn open_body(schema_id: u32, body: &[u8]) -> Result<Frame<'_>, DecodeError> {
     let mut input = Reader::new(body);
     match Option::<Origin>::read(&mut input) {
         Ok(origin) => Ok(Frame { kind, schema_id, origin, content: input.rest() }),
-        Err(fault) => Err(field_error(kind, &mut input, fault)),
+        Err(fault) => Err(input.error(kind, fault)),
     }
-}
-
-/// The error for a fault in the field that `input` stands in.
-#[cold]
-pub(crate) fn field_error(kind: RecordKind, input: &mut Reader<'_>, fault: Fault) -> DecodeError {
-    // Only `origin`'s own union index is read outside of any struct's fields.
-    input.blame(kind.name(), "origin", fault);
-    let (record, field) = input.failed();
-    DecodeError::Field { kind, record, field, left: input.rest().len(), fault }
 }
 
 /// Appends a whole value to `out`: framing, `origin`, content.

@@ -34,13 +34,7 @@ use hoga_core::Record;
 
 /// Decodes a frame's content; all of it must be used.
 pub fn decode(frame: &Frame<'_>) -> Result<Record, DecodeError> {
-    let mut input = wire::Reader::new(frame.content);
-    let record =
-        records::read(frame.kind, &mut input).map_err(|fault| frame::field_error(frame.kind, &mut input, fault))?;
-    match input.rest().len() {
-        0 => Ok(record),
-        len => Err(DecodeError::Trailing { kind: frame.kind, len }),
-    }
+    records::read(frame.kind, frame.content)
 }
 
 /// Appends the Avro body of a record, without `origin`, to `out`; [`seal`] puts the rest around it.

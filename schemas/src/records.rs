@@ -3,7 +3,7 @@
 //! A field that stands in Avro as another type than its Rust type says so with `as`.
 //! That this list, the schemas in `avro/` and the types in hoga-core agree is tested.
 
-use crate::error::Fault;
+use crate::error::{DecodeError, Fault};
 use crate::field::{Field, Hash, Part};
 use crate::frame::Origin;
 use crate::wire::Reader;
@@ -121,6 +121,17 @@ macro_rules! codec {
     (@read $input:ident, $wire:ident) => { $wire::read($input) };
 }
 
+/// One value that takes all of the content.
+#[inline]
+fn whole<T: Field>(kind: RecordKind, content: &[u8]) -> Result<T, DecodeError> {
+    let mut input = Reader::new(content);
+    match T::read(&mut input) {
+        Err(fault) => Err(input.error(kind, fault)),
+        Ok(_) if !input.rest().is_empty() => Err(DecodeError::Trailing { kind, len: input.rest().len() }),
+        Ok(value) => Ok(value),
+    }
+}
+
 macro_rules! codecs {
     (
         records { $($record:ident { $($fields:tt)+ })+ }
@@ -138,10 +149,10 @@ macro_rules! codecs {
             match record { $(Record::$record(r) => r.write(out)),+ }
         }
 
-        /// Takes the fields of a record of that kind.
+        /// The record of that kind whose fields the content is.
         #[inline]
-        pub(crate) fn read(kind: RecordKind, input: &mut Reader<'_>) -> Result<Record, Fault> {
-            match kind { $(RecordKind::$record => $record::read(input).map(Record::$record)),+ }
+        pub(crate) fn read(kind: RecordKind, content: &[u8]) -> Result<Record, DecodeError> {
+            match kind { $(RecordKind::$record => whole::<$record>(kind, content).map(Record::$record)),+ }
         }
 
         /// A record's fields for people.
