@@ -2,8 +2,9 @@
 
 use super::golden;
 use crate::{DecodeError, Fault, decode, encode_content, open};
-use hoga_core::Record;
-use hoga_core::records::RecordKind;
+use hoga_core::money::DECIMAL_MAX;
+use hoga_core::records::{DeadLetter, DepthLevel, DepthUpdate, RecordKind};
+use hoga_core::{Decimal, Record, Symbol, Timestamp};
 use proptest::prelude::*;
 
 fn read(value: &[u8]) -> Result<Record, DecodeError> {
@@ -92,6 +93,41 @@ fn messages_say_where_and_what_to_do() {
          encode with schemas/avro/Deposit.avsc"
     );
     assert!(DecodeError::Empty.to_string().contains("tombstone"));
+}
+
+/// Whether a record can be written; then it also reads the same.
+fn writable(record: impl Into<Record>) -> bool {
+    let record = record.into();
+    let written = std::panic::catch_unwind(|| crate::encode(&record));
+    written.is_ok_and(|value| read(&value).as_ref() == Ok(&record))
+}
+
+#[test]
+fn what_no_reader_would_take_is_not_written() {
+    let letter = |topic: usize, reason: usize, value: usize, partition: u32, offset: u64| {
+        let text = |len| "x".repeat(len);
+        let (topic, reason, key, value) = (text(topic).into(), text(reason), vec![], vec![0; value]);
+        writable(DeadLetter { topic, partition, offset, reason, key, value })
+    };
+    let (most_int, most_long) = (i32::MAX as u32, i64::MAX as u64);
+    assert!(letter(256, 4_096, 8_192, most_int, most_long), "all at their bounds");
+    assert!(!letter(257, 0, 0, 0, 0), "a text");
+    assert!(!letter(0, 4_097, 0, 0, 0), "an explanation");
+    assert!(!letter(0, 0, 8_193, 0, 0), "bytes");
+    assert!(!letter(0, 0, 0, most_int + 1, 0), "an int");
+    assert!(!letter(0, 0, 0, 0, most_long + 1), "a long");
+
+    let level = |count| DepthLevel { price: Decimal(count), quantity: Decimal(-count), orders: 1 };
+    let depth = |count| DepthUpdate {
+        symbol: Symbol::default(),
+        sequence: 1,
+        time: Timestamp(i64::MIN),
+        snapshot: true,
+        bids: vec![level(count)],
+        asks: vec![level(1); 1_000],
+    };
+    assert!(writable(depth(DECIMAL_MAX)));
+    assert!(!writable(depth(DECIMAL_MAX + 1)), "39 digits");
 }
 
 #[test]
