@@ -42,7 +42,7 @@ pub fn each(
         if reader.fill(4_096)? == 0 {
             log.signal().wait(log.signal().version(), std::time::Duration::from_millis(50));
         }
-        while let Some(accepted) = reader.next_filled()? {
+        while let Some(accepted) = reader.read_filled()? {
             if accepted.offset >= end {
                 return Ok(());
             }

@@ -138,7 +138,7 @@ impl Args {
             }
             Records::Accepted(reader) => {
                 let some = reader.fill(512)? > 0;
-                while let Some(accepted) = reader.next_filled()? {
+                while let Some(accepted) = reader.read_filled()? {
                     let body = match accepted.body {
                         AcceptedBody::Record(frame) => Body::Record(frame),
                         AcceptedBody::Malformed(why) => Body::Malformed(why.to_owned(), accepted.value),
