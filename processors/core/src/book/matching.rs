@@ -39,6 +39,8 @@ const ROOM: usize = MAX_EFFECTS - STEP_WEIGHT - 4;
 pub struct Matching<B = FastBook> {
     pub(super) partition: u32,
     depth_snapshot_every: u64,
+    /// [`ROOM`]; tests take less, so that little work is much.
+    pub(super) room: usize,
     pub(super) accounts: Accounts,
     pub(super) assets: BTreeMap<AssetCode, u8>,
     pub(super) markets: Vec<Market<B>>,
@@ -66,6 +68,7 @@ impl<B: Book> Matching<B> {
         Self {
             partition,
             depth_snapshot_every: settings.depth_snapshot_every,
+            room: ROOM,
             accounts: Accounts::default(),
             assets: BTreeMap::new(),
             markets: Vec::new(),
@@ -177,7 +180,7 @@ impl<B: Book> Matching<B> {
             events: &mut self.events,
             time,
         };
-        market.work(ROOM.saturating_sub(effects.len()), &mut shared, effects);
+        market.work(self.room.saturating_sub(effects.len()), &mut shared, effects);
         let symbol = &market.instrument.symbol;
         if market.is_busy() {
             self.busy.insert(symbol.clone());
@@ -193,7 +196,7 @@ impl<B: Book> Matching<B> {
         }
         let waiting: Vec<Symbol> = self.busy.iter().cloned().collect();
         for symbol in waiting {
-            if effects.len() >= ROOM {
+            if effects.len() >= self.room {
                 break;
             }
             self.work(self.by_symbol[&symbol], time, effects);
@@ -302,7 +305,7 @@ impl<B: Book> Machine for Matching<B> {
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
         let settings = Settings { depth_snapshot_every: self.depth_snapshot_every, ..Settings::default() };
-        let mut loaded = Self::with_book(self.partition, &settings);
+        let mut loaded = Self { room: self.room, ..Self::with_book(self.partition, &settings) };
         saved::load(&mut loaded, bytes)?;
         *self = loaded;
         Ok(())

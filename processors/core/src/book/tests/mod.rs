@@ -1,6 +1,7 @@
 //! Tests of the book: scripts that name each rule, random operations against the oracle, a recorded workload with
 //! known results, and the machine around it.
 
+mod auditor;
 mod data;
 mod machine;
 mod random;
