@@ -17,8 +17,8 @@ impl Holds {
         let Deposit { account, client_id, valid_until, .. } = deposit;
         let identity = Identity { account, id: client_id, valid_until: *valid_until, used_for: Use::Deposit };
         let seat = self.seat(account);
-        // The crowd of strangers must not keep an account from being opened.
-        let room = usize::from(seat != Seat::Crowd);
+        // The small room of strangers must not keep an account from being opened.
+        let room = usize::from(seat.member().is_some());
         let checked = match self.verdict(seat, &identity, room, input) {
             Verdict::Copy => return,
             Verdict::Refused(refusal) => Err(refusal),

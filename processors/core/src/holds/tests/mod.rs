@@ -1,5 +1,7 @@
 //! Tests of holds: scripts, and random operations against independent models.
 
+mod pipeline;
+mod rng;
 mod script;
 
 /// A test for each script.
