@@ -156,9 +156,8 @@ impl Order {
             [(new_price, new_total)] => {
                 // So many lots trade at the old price, then the amend arrives. The cost is linear between these.
                 let new_open = (new_total - self.filled).max(0);
-                let cost = |first: i128| {
-                    self.notional(price, first) + self.notional(*new_price, (new_open - first).max(0))
-                };
+                let cost =
+                    |first: i128| self.notional(price, first) + self.notional(*new_price, (new_open - first).max(0));
                 [0, open, new_open.min(open)].into_iter().map(cost).max().unwrap()
             }
             _ => {
