@@ -2,17 +2,51 @@
 
 mod balances;
 mod config;
+mod demo;
+mod deposit;
+mod feed;
 mod hash;
+mod list_asset;
+mod list_instrument;
+mod produce;
+mod set_fees;
+mod set_phase;
 mod tail;
 mod topics;
+mod up;
+mod withdraw;
+
+pub use balances::trial_balance;
+pub use demo::Stretch;
 
 use crate::cli::Context;
 use crate::exit::Failure;
 use clap::Subcommand;
+use hoga_core::Decimal;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// See it at work: list, fund, trade 200,000 orders, measure, audit
+    Demo(demo::Args),
+    /// Run the whole exchange on the embedded log, until Ctrl-C
+    Up(up::Args),
+    /// Post commands from JSON lines: validated, as Avro records
+    Produce(produce::Args),
+    /// Bring money or shares into an account
+    Deposit(deposit::Args),
+    /// Take money or shares out of an account
+    Withdraw(withdraw::Args),
+    /// List an asset
+    ListAsset(list_asset::Args),
+    /// Set maker and taker fees under a name
+    SetFees(set_fees::Args),
+    /// List an instrument, or change its rules
+    ListInstrument(list_instrument::Args),
+    /// Move an instrument into a trading phase
+    SetPhase(set_phase::Args),
+    /// Play recorded order flow of a real venue through the exchange
+    Feed(feed::Args),
     /// List the topics and how far they have come, or describe one
     Topics(topics::Args),
     /// Print the records of a topic as JSON lines
@@ -29,6 +63,16 @@ impl Command {
     /// Does it.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
+            Self::Demo(args) => args.run(context),
+            Self::Up(args) => args.run(context),
+            Self::Produce(args) => args.run(context),
+            Self::Deposit(args) => args.run(context),
+            Self::Withdraw(args) => args.run(context),
+            Self::ListAsset(args) => args.run(context),
+            Self::SetFees(args) => args.run(context),
+            Self::ListInstrument(args) => args.run(context),
+            Self::SetPhase(args) => args.run(context),
+            Self::Feed(args) => args.run(context),
             Self::Topics(args) => args.run(context),
             Self::Tail(args) => args.run(context),
             Self::Balances(args) => args.run(context),
@@ -36,4 +80,10 @@ impl Command {
             Self::Config(args) => args.run(context),
         }
     }
+}
+
+/// A decimal above zero, for arguments.
+fn positive(text: &str) -> Result<Decimal, String> {
+    let value: Decimal = text.parse().map_err(|error: hoga_core::money::DecimalError| error.to_string())?;
+    if value.is_positive() { Ok(value) } else { Err("a number above zero is needed".into()) }
 }

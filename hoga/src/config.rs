@@ -37,8 +37,8 @@ pub struct Config {
     pub valid_for_s: u64,
     /// How long a clean shutdown may take.
     pub shutdown_s: u64,
-    /// Seconds between two snapshots of a machine.
-    pub snapshot_every_s: u64,
+    /// Applied records between two snapshots of a machine.
+    pub snapshot_every_records: u64,
     /// Partitions of keyed topics of a new log.
     pub partitions: u32,
     /// Which log lines go to stderr.
@@ -55,7 +55,7 @@ impl Default for Config {
             answer_timeout_s: 10,
             valid_for_s: 60,
             shutdown_s: 10,
-            snapshot_every_s: 30,
+            snapshot_every_records: 500_000,
             partitions: 4,
             log: "warn".into(),
             machines: Settings::default(),

@@ -7,6 +7,8 @@
 //! Left out on purpose: business refusals inside the pipeline. They are events; a command that waits for one
 //! turns it into [`Failure::Refused`].
 
+use hoga_ingest::feed::FeedError;
+use hoga_runtime::{DriverError, RuntimeError};
 use hoga_topics::LogError;
 use hoga_topics::channel::ReadError;
 use hoga_topics::owners::OwnersError;
@@ -118,6 +120,29 @@ impl From<OwnersError> for Failure {
             OwnersError::Log(error) => error.into(),
             OwnersError::Undecodable { .. } => Self::Stopped(error.to_string()),
             OwnersError::NotDrained(_) => Self::TimedOut(error.to_string()),
+        }
+    }
+}
+
+impl From<DriverError> for Failure {
+    fn from(error: DriverError) -> Self {
+        Self::Stopped(error.to_string())
+    }
+}
+
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Self {
+        Self::Stopped(error.to_string())
+    }
+}
+
+impl From<FeedError> for Failure {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Log(error) => error.into(),
+            FeedError::Read(error) => error.into(),
+            FeedError::Owners(error) => error.into(),
+            other => Self::Unavailable(other.to_string()),
         }
     }
 }

@@ -41,9 +41,11 @@ pub struct Folder {
 
 impl Folder {
     /// Opens the folder for this process, and makes it if it is not there.
-    pub fn own(context: &Context, name: &str, time_mode: TimeMode) -> Result<Self, Failure> {
+    /// Without a time mode it takes the log's own, for a new log the wall's.
+    pub fn own(context: &Context, name: &str, time_mode: Option<TimeMode>) -> Result<Self, Failure> {
         let path = path(context, name);
         let layout = Layout::read(&path.join("log"))?;
+        let time_mode = time_mode.or(layout.as_ref().map(|layout| layout.time_mode)).unwrap_or(TimeMode::Wall);
         let settings = fixed_settings(&path, &context.settings, layout.is_some())?;
         let partitions = partitions(&context.settings, layout.as_ref());
         let options = EmbeddedOptions { time_mode, partitions, ..EmbeddedOptions::default() };
@@ -54,19 +56,18 @@ impl Folder {
     /// Reaches the folder's log wherever it is served, else opens it here; refuses if there is none.
     pub fn reach(context: &Context) -> Result<Self, Failure> {
         let path = path(context, MAIN);
-        let layout = Layout::read(&path.join("log"))?.ok_or_else(|| no_log(&path))?;
-        match holder_address(&path.join("log"))? {
-            Some(address) => Self::served(context, path, address),
-            None => Self::own(context, MAIN, layout.time_mode),
+        match Layout::read(&path.join("log"))? {
+            Some(_) => Self::own_or_served(context, MAIN, None),
+            None => Err(no_log(&path)),
         }
     }
 
-    /// As [`Self::reach`], but makes the folder if there is none: for commands that write.
-    pub fn reach_or_make(context: &Context) -> Result<Self, Failure> {
-        let path = path(context, MAIN);
-        match Layout::read(&path.join("log"))? {
-            Some(_) => Self::reach(context),
-            None => Self::own(context, MAIN, TimeMode::Wall),
+    /// As [`Self::own`], but where another process has the folder and serves its log, that is reached.
+    pub fn own_or_served(context: &Context, name: &str, time_mode: Option<TimeMode>) -> Result<Self, Failure> {
+        let path = path(context, name);
+        match holder_address(&path.join("log"))? {
+            Some(address) => Self::served(context, path, address),
+            None => Self::own(context, name, time_mode),
         }
     }
 
@@ -74,6 +75,11 @@ impl Folder {
         let settings = fixed_settings(&path, &context.settings, true)?;
         let log = RemoteLog::connect(address)?;
         Ok(Self { log: Arc::new(log), own: None, path, settings })
+    }
+
+    /// What to tell whoever wrote into a folder that no `hoga up` has.
+    pub fn nobody_works(&self) -> String {
+        format!("no `hoga up` has {}: it will do the work when it starts", self.path.display())
     }
 
     /// Where its snapshots are.

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! 1. Hashed are accepted records: schema, key and content; not origin, offset or append time.
-//! 2. Clocks and ownership are left out: they differ from run to run.
+//! 2. Clocks are left out: they differ from run to run.
 
 use crate::exit::Failure;
 use crate::reading;
@@ -24,7 +24,7 @@ pub struct ContentHash {
 pub fn partition(log: &dyn Log, at: TopicPartition, stop: &Stop) -> Result<ContentHash, Failure> {
     let (mut hasher, mut records) = (Xxh3::new(), 0);
     reading::each(log, at, stop, |accepted, frame| {
-        if reading::is_business(frame.kind) {
+        if reading::is_content(at.topic, frame.kind) {
             records += 1;
             hasher.update(&frame.schema_id.to_le_bytes());
             hasher.update(&(accepted.key.len() as u64).to_le_bytes());

@@ -7,13 +7,20 @@
 //!
 //! Left out on purpose: decisions. Whatever judges an order, an effect or a record is in a library crate.
 
+mod asking;
+mod audit;
 mod cli;
 mod commands;
 mod config;
+mod demo;
 mod exit;
 mod folder;
 mod hashing;
 mod ledger;
+mod machines;
+mod outcome;
+mod pipeline;
+mod posting;
 mod progress;
 mod reading;
 mod stop;

@@ -64,7 +64,12 @@ pub fn decode(partition: TopicPartition, offset: u64, frame: &Frame<'_>) -> Resu
     })
 }
 
-/// Whether a record is business content; clocks and ownership differ from run to run.
-pub fn is_business(kind: RecordKind) -> bool {
-    !matches!(kind, RecordKind::Clock | RecordKind::Claim | RecordKind::Mark | RecordKind::SignOfLife)
+/// Whether a record is what a topic is for: clocks differ from run to run, and claims, marks and signs of life are
+/// content in `owners` alone.
+pub fn is_content(topic: Topic, kind: RecordKind) -> bool {
+    match kind {
+        RecordKind::Clock => false,
+        RecordKind::Claim | RecordKind::Mark | RecordKind::SignOfLife => topic == Topic::Owners,
+        _ => true,
+    }
 }

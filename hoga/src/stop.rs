@@ -30,6 +30,11 @@ impl Stop {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// The flag itself, for work in other crates.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
     /// An error if so; `what` says what was not finished and how to go on.
     pub fn check(&self, what: &str) -> Result<(), Failure> {
         if self.requested() { Err(Failure::Interrupted(what.to_owned())) } else { Ok(()) }

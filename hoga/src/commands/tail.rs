@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! 1. Only durable records are shown: what was printed once is never taken back by a crash.
-//! 2. Without `--raw` each record comes once, as every reader accepts it; with it, all that the topic holds.
+//! 2. Without `--raw` each record comes once, as every reader accepts it, and clocks are left out; with it, all that
+//!    the topic holds.
 
 use crate::cli::Context;
 use crate::commands::topics::parse_topic;
@@ -41,10 +42,10 @@ pub struct Args {
     /// End after so many records
     #[arg(long, value_name = "COUNT")]
     limit: Option<u64>,
-    /// What every reader accepts, each record once (the default)
+    /// What every reader accepts, each record once, without clocks (the default)
     #[arg(long, conflicts_with = "raw")]
     accepted: bool,
-    /// All that the topic holds: repeats, records of former owners, copied claims, bytes that are no record
+    /// All that the topic holds: clocks, repeats, records of former owners, copied claims, bytes that are no record
     #[arg(long)]
     raw: bool,
 }
@@ -140,6 +141,7 @@ impl Args {
                 let some = reader.fill(512)? > 0;
                 while let Some(accepted) = reader.read_filled()? {
                     let body = match accepted.body {
+                        AcceptedBody::Record(frame) if !reading::is_content(self.topic, frame.kind) => continue,
                         AcceptedBody::Record(frame) => Body::Record(frame),
                         AcceptedBody::Malformed(why) => Body::Malformed(why.to_owned(), accepted.value),
                     };

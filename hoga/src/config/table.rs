@@ -94,12 +94,12 @@ pub const SETTINGS: &[Setting] = &[
         "How long a clean shutdown may take before the process ends without it (nothing is lost, the next start replays more)"
     ),
     setting!(
-        "snapshot_every_s",
-        "SECONDS",
+        "snapshot_every_records",
+        "COUNT",
         false,
-        |n| between(n, 1, 86_400),
-        snapshot_every_s,
-        "Time between two snapshots of a machine"
+        |n| between(n, 1_000, 1_000_000_000),
+        snapshot_every_records,
+        "Records that a machine applies between two snapshots of it"
     ),
     setting!(
         "log",

@@ -32,9 +32,36 @@ struct Market {
 
 /// Two coins and a share, all against KRW. Tick × lot is a whole number of won.
 const MARKETS: [Market; 3] = [
-    Market { symbol: "KRW-BTC", base: "BTC", digits: 8, tick: 1_000, lot: 100_000, start_ticks: 95_000, max_lots: 50, funding: 100 },
-    Market { symbol: "KRW-ETH", base: "ETH", digits: 8, tick: 1_000, lot: 1_000_000, start_ticks: 4_500, max_lots: 100, funding: 1_000 },
-    Market { symbol: "005930", base: "005930", digits: 0, tick: 100, lot: 1, start_ticks: 720, max_lots: 200, funding: 100_000 },
+    Market {
+        symbol: "KRW-BTC",
+        base: "BTC",
+        digits: 8,
+        tick: 1_000,
+        lot: 100_000,
+        start_ticks: 95_000,
+        max_lots: 50,
+        funding: 100,
+    },
+    Market {
+        symbol: "KRW-ETH",
+        base: "ETH",
+        digits: 8,
+        tick: 1_000,
+        lot: 1_000_000,
+        start_ticks: 4_500,
+        max_lots: 100,
+        funding: 1_000,
+    },
+    Market {
+        symbol: "005930",
+        base: "005930",
+        digits: 0,
+        tick: 100,
+        lot: 1,
+        start_ticks: 720,
+        max_lots: 200,
+        funding: 100_000,
+    },
 ];
 const KRW_FUNDING: i64 = 10_000_000_000;
 
@@ -119,14 +146,14 @@ impl Generator {
         self.order(valid_until).into()
     }
 
-    /// The client order id of the `number`-th order (from 0) of this run.
-    fn id(&self, number: u64) -> ClientId {
-        ClientId::unchecked(&format!("r{}-{number}", self.run))
+    /// How many orders it has made.
+    pub fn orders(&self) -> u64 {
+        self.sent
     }
 
-    /// The number of an order of this run, by its client order id.
-    pub fn number_of(run: u64, id: &ClientId) -> Option<u64> {
-        id.as_str().strip_prefix(&format!("r{run}-"))?.parse().ok()
+    /// The client order id of the `number`-th order (from 0) of a run.
+    pub fn id(run: u64, number: u64) -> ClientId {
+        ClientId::unchecked(&format!("r{run}-{number}"))
     }
 
     fn cancel(&mut self, valid_until: Timestamp) -> CancelOrder {
@@ -140,7 +167,7 @@ impl Generator {
         let market = &MARKETS[which];
         let side = if self.random.below(2) == 0 { Side::Buy } else { Side::Sell };
         let account = self.accounts[self.random.below(u64::from(ACCOUNTS)) as usize].clone();
-        let client_order_id = self.id(self.sent);
+        let client_order_id = Self::id(self.run, self.sent);
         self.remember(account.clone(), client_order_id.clone());
         let lots = 1 + self.random.below(market.max_lots) as i64;
         let mid = self.drift(which);

@@ -1,6 +1,11 @@
 //! The command as its users meet it, and the rules of the workspace.
 //!
 //! - [`edges`]: which room may use which. [`tidy`]: how files are written.
+//! - [`bad_input`]: what is refused, and how. [`hoga`]: runs the real binary.
+//! - [`session`]: a whole day at the exchange.
 
+mod bad_input;
 mod edges;
+mod hoga;
+mod session;
 mod tidy;

@@ -1,3 +1,5 @@
+//! The form of commands: what passes, and what becomes a dead letter with which reason.
+
 use super::*;
 use crate::machine::{Effect, Route};
 use crate::records::{

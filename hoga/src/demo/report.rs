@@ -1,0 +1,94 @@
+//! What the demo prints, and where a check fails.
+
+use crate::audit::{self, Compared};
+use crate::commands::{Stretch, trial_balance};
+use crate::exit::Failure;
+use crate::ledger::Ledger;
+use hdrhistogram::Histogram;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// Orders, trades, orders a second.
+pub fn throughput(stretch: &Stretch, out: &mut dyn Write) -> io::Result<()> {
+    let (orders, cancels, trades) = (stretch.posted.orders, stretch.posted.cancels, stretch.seen.trades);
+    let millis = (stretch.elapsed.as_millis() as u64).max(1);
+    writeln!(out, "\norders            {orders} (and {cancels} cancels) through all topics in {millis} ms")?;
+    writeln!(out, "fills             {trades}")?;
+    writeln!(out, "orders/s          {}", orders * 1_000 / millis)
+}
+
+/// Percentiles, from just before an order is posted to when its first execution is read.
+pub fn latency(what: &str, histogram: &Histogram<u64>, out: &mut dyn Write) -> io::Result<()> {
+    let at = |percentile| milliseconds(histogram.value_at_percentile(percentile));
+    let (p50, p95, p99, p999) = (at(50.0), at(95.0), at(99.0), at(99.9));
+    let (max, count) = (milliseconds(histogram.max()), histogram.len());
+    writeln!(
+        out,
+        "order → execution {what}: p50 {p50}  p95 {p95}  p99 {p99}  p99.9 {p999}  max {max} ms ({count} orders)"
+    )
+}
+
+/// Microseconds as milliseconds with three places.
+fn milliseconds(us: u64) -> String {
+    format!("{}.{:03}", us / 1_000, us % 1_000)
+}
+
+/// The process's memory, now and at its highest.
+pub fn memory(out: &mut dyn Write) -> io::Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = |name: &str| -> Option<u64> {
+        status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+    };
+    match (kib("VmRSS:"), kib("VmHWM:")) {
+        (Some(now), Some(highest)) => {
+            writeln!(out, "memory            {} MiB, at most {} MiB", now / 1_024, highest / 1_024)
+        }
+        // Only Linux tells it here.
+        _ => Ok(()),
+    }
+}
+
+/// The trial balance: an error unless each asset sums to zero, and what is owed between partitions too.
+pub fn ledger(ledger: &Ledger, out: &mut dyn Write) -> Result<(), Failure> {
+    writeln!(out, "\ntrial balance of {} journal entries:", ledger.entries)?;
+    trial_balance(ledger, out)?;
+    match ledger.trial_balance().iter().find(|(_, row)| row.clearing.0 != 0) {
+        Some((asset, row)) => {
+            let owed = row.clearing;
+            Err(Failure::Refused(format!(
+                "{owed} {asset} are still owed between partitions, though all is worked through"
+            )))
+        }
+        None => Ok(()),
+    }
+}
+
+/// State hashes, live and replayed: an error unless all agree.
+pub fn replay(compared: &[Compared], out: &mut dyn Write) -> Result<(), Failure> {
+    let (live, replayed) = audit::total(compared);
+    writeln!(out, "\nlive hash         {live:016x} ({} machines)", compared.len())?;
+    writeln!(out, "replay hash       {replayed:016x} (from offset 0)")?;
+    match compared.iter().find(|one| !one.agrees()) {
+        Some(one) => {
+            Err(Failure::Refused(format!("{}/{} is not what its input says: {one:?}", one.kind, one.partition)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What to try now.
+pub fn next_commands(folder: &Path, elapsed: Duration, out: &mut dyn Write) -> Result<(), Failure> {
+    let folder = folder.display();
+    writeln!(out, "\nall checks passed after {} ms. Next:", elapsed.as_millis())?;
+    for (command, what) in [
+        ("hoga demo".to_owned(), "goes on from the stored state"),
+        (format!("hoga tail executions --limit 3 --data-dir {folder}"), "trades, decoded"),
+        (format!("hoga tail order-events --key demo-0007 --limit 3 --data-dir {folder}"), "an account's orders"),
+        (format!("hoga balances demo-0007 --data-dir {folder}"), "its balances"),
+        (format!("hoga up --data-dir {folder}"), "keep it running; then produce, deposit, tail --follow"),
+    ] {
+        writeln!(out, "  {command:<76}  {what}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! All machines at work over a folder's log.
+//!
+//! Invariants:
+//! 1. A machine that fails is told at once, never waited for.
+//! 2. [`Pipeline::stop`] ends within its deadline. What was not done by then is left as a crash would leave it: nothing
+//!    is lost, the next start replays more.
+
+use crate::cli::Context;
+use crate::exit::Failure;
+use crate::folder::Folder;
+use crate::machines;
+use crate::progress::Progress;
+use crate::stop::Stop;
+use hoga_runtime::{Limits, MachinePhase, Runtime, RuntimeConfig, StopReport, process_name};
+use hoga_topics::Log;
+use hoga_topics::owners::{OwnersView, drained};
+use object_store::local::LocalFileSystem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long to wait for a wake-up before looking whether a machine has failed.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Machines at work.
+pub struct Pipeline {
+    runtime: Runtime,
+    log: Arc<dyn Log>,
+    shutdown: Duration,
+}
+
+impl Pipeline {
+    /// Starts all machines and waits until each has replayed what it has to and follows its input.
+    pub fn start(context: &Context, folder: &Folder) -> Result<Self, Failure> {
+        let config = &context.settings.config;
+        let snapshots = folder.snapshots();
+        let store = std::fs::create_dir_all(&snapshots)
+            .map_err(|error| error.to_string())
+            .and_then(|()| LocalFileSystem::new_with_prefix(&snapshots).map_err(|error| error.to_string()))
+            .map_err(|why| Failure::Unavailable(format!("opening the snapshots in {}: {why}", snapshots.display())))?;
+        let mut setup = RuntimeConfig::new(process_name(), folder.settings.clone(), machines::factory());
+        setup.limits = Limits { snapshot_every_records: config.snapshot_every_records, ..setup.limits };
+        let runtime = Runtime::start(Arc::clone(&folder.log), Arc::new(store), setup)?;
+        let shutdown = Duration::from_secs(config.shutdown_s);
+        let pipeline = Self { runtime, log: Arc::clone(&folder.log), shutdown };
+        pipeline.wait_running(&context.stop)?;
+        Ok(pipeline)
+    }
+
+    fn wait_running(&self, stop: &Stop) -> Result<(), Failure> {
+        let mut progress = Progress::new("machines restored", Some(self.machines() as u64));
+        loop {
+            self.check()?;
+            stop.check("restoring; nothing was changed")?;
+            let statuses = self.runtime.status();
+            let running = statuses.iter().filter(|status| status.phase == MachinePhase::Running).count();
+            progress.set(running as u64);
+            if running == statuses.len() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// How many machines there are: one for each partition of each input.
+    pub fn machines(&self) -> usize {
+        self.runtime.status().len()
+    }
+
+    /// An error if a machine has failed.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.runtime.failed().map_or(Ok(()), |why| Err(Failure::Stopped(why)))
+    }
+
+    /// Waits until everything that was written is worked through.
+    pub fn wait_drained(&self, stop: &Stop) -> Result<(), Failure> {
+        let mut view = OwnersView::open(&*self.log)?;
+        loop {
+            let seen = self.log.signal().version();
+            self.check()?;
+            stop.check("what is stored goes on with the next start")?;
+            view.poll()?;
+            if drained(&*self.log, view.owners())? {
+                return Ok(());
+            }
+            self.log.signal().wait(seen, LOOK);
+        }
+    }
+
+    /// Shuts down cleanly, within the configured deadline.
+    pub fn stop(self) -> Result<StopReport, Failure> {
+        self.check()?;
+        let report = self.runtime.stop(Instant::now() + self.shutdown);
+        if report.clean {
+            return Ok(report);
+        }
+        Err(Failure::TimedOut(format!(
+            "the machines did not finish within {} s (--shutdown-s); nothing is lost, the next start replays more",
+            self.shutdown.as_secs()
+        )))
+    }
+}

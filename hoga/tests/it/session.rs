@@ -1,0 +1,137 @@
+//! A day at the exchange through the real binary: up, list, fund, trade, look, stop, start again, compare.
+
+use crate::hoga::Place;
+use hoga_core::{Timestamp, Topic};
+use hoga_topics::TopicPartition;
+use hoga_topics::embedded::{EmbeddedLog, EmbeddedOptions};
+
+/// Lists KRW, BTC and their instrument, opens it, and funds two accounts, at a running `hoga up`.
+fn open_market(place: &Place) {
+    place.run("list-asset KRW --digits 0").printed(&["AssetListing: done"]);
+    place.run("list-asset BTC --digits 8").printed(&["AssetListing: done"]);
+    place.run("set-fees standard --maker-ppm 200 --taker-ppm 500").printed(&["FeeSchedule: done"]);
+    place
+        .run("list-instrument KRW-BTC --base BTC --quote KRW --tick 1000 --lot 0.001 --fees standard")
+        .printed(&["InstrumentListing: done"]);
+    place.run("set-phase KRW-BTC open").printed(&["PhaseChange: done"]);
+    place.run("deposit alice KRW 1000000").printed(&["DEPOSIT: alice 1000000 KRW, balance 1000000 KRW"]);
+    place.run("deposit bob BTC 2").printed(&["DEPOSIT: bob 2 BTC, balance 2 BTC"]);
+}
+
+fn order(account: &str, id: &str, side: &str, price: &str, quantity: &str) -> String {
+    let names = format!(r#""action":"place","account":"{account}","clientOrderId":"{id}","symbol":"KRW-BTC""#);
+    format!(r#"{{{names},"side":"{side}","type":"LIMIT","price":"{price}","quantity":"{quantity}"}}"#) + "\n"
+}
+
+#[test]
+fn an_order_is_traded_and_settled_and_everything_is_there_after_a_restart() {
+    let place = Place::new();
+    let up = place.up();
+    open_market(&place);
+    let orders = order("bob", "b1", "SELL", "95000000", "0.01") + &order("alice", "a1", "BUY", "95000000", "0.004");
+    place.produce(&orders).printed(&["2 lines read, posted: orders 2"]);
+    let trade = place.run("tail executions --follow --limit 1").lines().remove(0);
+    assert_eq!(trade["record"]["price"], "95000000");
+    assert_eq!(trade["record"]["quantity"], "0.004");
+    let settled = place.run("tail journal --key alice --follow --limit 2").lines().remove(1);
+    assert_eq!(settled["record"]["kind"], "TRADE");
+    // 380,000 won and a taker's fee of 190; the maker's is 76.
+    place.run("withdraw alice KRW 619810").printed(&["balance 0 KRW"]);
+    place.run("withdraw alice KRW 1").expect(1, &["refused: INSUFFICIENT_BALANCE"]);
+    place.run("balances bob").printed(&["BTC", "1.996", "KRW", "379924"]);
+    place.run("hash --state").expect(3, &["`hoga up` has the machines"]);
+    assert_eq!(up.stop(), 0, "SIGTERM ends it cleanly");
+    let before = place.run("hash executions journal order-events").printed(&["executions", "journal"]).out;
+    place.run("hash --state").printed(&["holds/0", "equal"]);
+    let up = place.up();
+    assert_eq!(place.run("hash executions journal order-events").out, before, "a restart changes nothing");
+    place.run("balances").printed(&["KRW", "BTC"]);
+    assert_eq!(up.stop(), 0);
+}
+
+#[test]
+fn refusals_of_the_exchange_have_names() {
+    let place = Place::new();
+    let up = place.up();
+    open_market(&place);
+    place.run("set-phase KRW-ETH open").expect(1, &["KRW-ETH"]);
+    place
+        .run("list-instrument KRW-ETH --base BTC --quote KRW --tick 1 --lot 0.001 --fees standard")
+        .expect(1, &["0.001"]);
+    place.run("withdraw nobody KRW 1").expect(1, &["refused: UNKNOWN_ACCOUNT"]);
+    place.run("deposit alice USD 1").expect(1, &["refused: UNKNOWN_ASSET"]);
+    let (unknown, huge) = ("9999999999999999999999999000", "9999999999999999999999999");
+    let orders = [
+        ("nobody", "95000000", "0.01", "UNKNOWN_ACCOUNT"),
+        ("alice", "95000500", "0.01", "OFF_TICK"),
+        ("alice", "95000000", "0.0005", "OFF_LOT"),
+        ("alice", "95000000", "1", "INSUFFICIENT_BALANCE"),
+        ("alice", unknown, huge, "TOO_LARGE"),
+    ];
+    for (number, (account, price, quantity, reason)) in orders.into_iter().enumerate() {
+        place.produce(&order(account, &format!("r{number}"), "BUY", price, quantity)).printed(&["posted: orders 1"]);
+        let event = place.run(&format!("tail order-events --follow --from 0 --limit {}", number + 3)).lines();
+        let found = event.iter().find(|line| line["record"]["client_order_id"] == format!("r{number}"));
+        let found = found.unwrap_or_else(|| panic!("{reason}: no event in {event:?}"));
+        assert_eq!((&found["record"]["event"], &found["record"]["reason"]), (&"REJECTED".into(), &reason.into()));
+    }
+    let cancel = r#"{"action":"cancel","account":"alice","origClientOrderId":"never-placed"}"#;
+    place.produce(cancel).printed(&["posted: orders 1"]);
+    assert_eq!(up.stop(), 0);
+    let said = place.run("tail order-events --key alice").out;
+    assert!(said.contains("UNKNOWN_ORDER"), "{said}");
+}
+
+#[test]
+fn bytes_that_are_no_record_become_dead_letters_and_what_follows_them_goes_on() {
+    let place = Place::new();
+    let up = place.up();
+    open_market(&place);
+    assert_eq!(up.stop(), 0);
+    let log = EmbeddedLog::open(&place.path().join("hoga-data/main/log"), EmbeddedOptions::default()).expect("opens");
+    let to = TopicPartition::new(Topic::Orders, 0);
+    let mut cut_off = hoga_schemas::encode(
+        &hoga_core::records::Deposit {
+            account: hoga_core::AccountId::unchecked("alice"),
+            client_id: hoga_core::ClientId::unchecked("x"),
+            valid_until: Timestamp(0),
+            asset: hoga_core::AssetCode::unchecked("KRW"),
+            amount: hoga_core::Decimal::from_int(1),
+        }
+        .into(),
+    );
+    cut_off.truncate(cut_off.len() - 1);
+    // A place order whose first text claims to be gigabytes long.
+    let greedy = [0, 0, 0, 0, 1, 0, 0xfe, 0xff, 0xff, 0xff, 0x7f];
+    let bad: [Option<&[u8]>; 5] = [None, Some(b"\x01hello"), Some(b"\0\0\x0f\x42\x40x"), Some(&cut_off), Some(&greedy)];
+    for value in bad {
+        log.append_foreign(to, b"alice", value, Timestamp(0)).expect("appended");
+    }
+    drop(log);
+    let up = place.up();
+    place.produce(&order("alice", "after", "BUY", "95000000", "0.001")).printed(&["posted: orders 1"]);
+    let letters = place.run("tail dead-letters --follow --limit 5").lines();
+    let says = ["tombstone", "not 0x00", "schema id 1000000 is unknown", "", ""];
+    for (letter, says) in letters.iter().zip(says) {
+        let record = &letter["record"];
+        assert_eq!((&record["topic"], &record["partition"]), (&"orders".into(), &0.into()));
+        assert!(record["reason"].as_str().expect("a text").contains(says), "{record}");
+    }
+    let offsets: Vec<_> = letters.iter().map(|letter| letter["record"]["offset"].as_u64().expect("a number")).collect();
+    assert!(offsets.windows(2).all(|pair| pair[0] + 1 == pair[1]), "each bad record is named: {offsets:?}");
+    let after = place.run("tail order-events --key alice --follow --limit 1").lines().remove(0);
+    assert_eq!(after["record"]["client_order_id"], "after");
+    assert_eq!(up.stop(), 0);
+}
+
+#[test]
+fn a_port_or_folder_in_use_and_missing_input_are_told() {
+    let place = Place::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    place.run(&format!("up --listen {address}")).expect(3, &[&address, "in use", "--listen"]);
+    let up = place.up();
+    place.run("up --listen 127.0.0.1:0").expect(3, &["hoga-data/main/log", "in use by pid", "--data-dir"]);
+    open_market(&place);
+    assert_eq!(up.stop(), 0);
+}
