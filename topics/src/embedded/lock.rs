@@ -10,6 +10,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const FILE: &str = "lock";
 /// The file's content has always this length, padded with spaces, so that it is written in one piece.
@@ -28,7 +29,7 @@ impl Lock {
         let path = folder.join(FILE);
         let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(files::io("opening", &path))?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
@@ -50,6 +51,24 @@ impl Lock {
         let padded = format!("{text:LENGTH$}\n");
         self.file.write_all_at(padded.as_bytes(), 0).map_err(files::io("writing", &self.path))
     }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a child process that was forked just now and has not begun its program.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Tries for a moment: [`holder_address`] holds the lock for an instant when it finds it free.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..10 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 /// Where the process that holds a folder serves its log; none when nobody holds it, or the holder does not serve.

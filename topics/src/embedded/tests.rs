@@ -56,6 +56,12 @@ impl Subject for Embedded {
     }
 }
 
+/// A folder in memory where there is one: these tests open a log thousands of times, and each opening syncs.
+fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap()
+}
+
 #[test]
 fn conforms() {
     conformance::conforms(&Embedded::new(64 << 20, 64 << 20));
@@ -64,6 +70,28 @@ fn conforms() {
 #[test]
 fn conforms_when_everything_is_read_from_small_files() {
     conformance::conforms(&Embedded::new(8 << 10, 0));
+}
+
+/// The flusher does not run here, so nothing becomes durable.
+#[test]
+fn before_the_sync_records_are_written_and_not_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::open(folder.path(), TimeMode::Wall, &Partitions::default()).unwrap();
+    let (ends, slots) = layout.slots().iter().map(|_| (Ends::default(), Slot::default())).unzip();
+    let shared = Arc::new(Shared::new(layout, (100, 100, 0), ends, State { slots, ..State::default() }));
+    let at = TopicPartition::new(Topic::Books, 1);
+    let seen = shared.signal.version();
+    let mut writer = EmbeddedWriter::new(shared.clone());
+    writer.send(at, b"k", b"v", None, 0).unwrap();
+    writer.flush().unwrap();
+    assert_ne!(shared.signal.version(), seen, "who waits is woken");
+    let bounds = shared.ends[shared.slot(at).unwrap() as usize].bounds();
+    assert_eq!(bounds, Bounds { start: 0, end: 1, durable_end: 0 });
+    for (visibility, expect) in [(Visibility::Written, 1), (Visibility::Durable, 0)] {
+        let (mut reader, mut out) = (EmbeddedReader::new(shared.clone(), at, 0, visibility).unwrap(), Vec::new());
+        reader.poll(10, &mut out).unwrap();
+        assert_eq!(out.len(), expect, "{visibility:?}");
+    }
 }
 
 #[test]

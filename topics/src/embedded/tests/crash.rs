@@ -75,7 +75,7 @@ pub(super) fn segments(files: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<PathBuf> {
 
 /// A folder with `count` records of the known sequence, each synced by itself, and its files.
 pub(super) fn written(count: u64) -> (TempDir, BTreeMap<PathBuf, Vec<u8>>) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let log = EmbeddedLog::open(folder.path(), small()).unwrap();
     for n in 0..count {
         append_known(&log, n, n + 1).unwrap();

@@ -79,7 +79,7 @@ fn listen(mut child: std::process::Child, kill_after: Option<usize>) -> (u64, Op
 
 #[test]
 fn what_was_durable_survives_kill_9() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut least = 0;
     for kill_after in [1, 7, 20, 33, 50] {
         let (durable, error, _) = listen(run(&mut this_binary(), "append", folder.path()), Some(kill_after));
@@ -103,7 +103,7 @@ fn check_full(folder: &Path, child: std::process::Child) {
 
 #[test]
 fn a_file_that_cannot_grow_fails_the_log_for_ever() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     // Past the limit the system sends SIGXFSZ; ignored, the write fails as on a full disk. 4 blocks hold the small
     // files and a part of the first segment.
     let mut shell = Command::new("sh");
@@ -114,7 +114,7 @@ fn a_file_that_cannot_grow_fails_the_log_for_ever() {
 
 #[test]
 fn a_full_disk_fails_the_log_for_ever() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k", "tmpfs"]).arg(folder.path()).output();
     if !mount.is_ok_and(|output| output.status.success()) {
         eprintln!("SKIPPED: no right to mount a small tmpfs; a_file_that_cannot_grow stands for it");
@@ -129,7 +129,7 @@ fn a_full_disk_fails_the_log_for_ever() {
 
 #[test]
 fn a_second_process_is_refused_and_can_find_the_first() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     assert_eq!(holder_address(folder.path()).unwrap(), None, "no log");
     let log = EmbeddedLog::open(folder.path(), small()).unwrap();
     assert_eq!(holder_address(folder.path()).unwrap(), None, "it does not serve");

@@ -48,7 +48,7 @@ fn reopened(folder: &Path) -> EmbeddedLog {
 
 #[test]
 fn what_is_kept_longer_moves_and_the_rest_goes() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let log = filled(folder.path());
     let before = picture(folder.path());
     let times: Vec<_> = conformance::read(&log, FOR_EVER, 0, Visibility::Written, 9).iter().map(|r| r.time).collect();
@@ -78,7 +78,7 @@ fn what_is_kept_longer_moves_and_the_rest_goes() {
 /// What is needed of a file is known by windows of 32 KiB, so this takes a larger one.
 #[test]
 fn a_kept_file_shrinks_when_most_of_it_is_cut() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let log = EmbeddedLog::open(folder.path(), options()).unwrap();
     let names: Vec<String> = (0..40).map(|n| format!("{n} {}", "x".repeat(3_000))).collect();
     for name in &names {
@@ -100,7 +100,7 @@ fn a_kept_file_shrinks_when_most_of_it_is_cut() {
 
 #[test]
 fn everything_cut_leaves_only_the_newest_segment() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let log = filled(folder.path());
     for at in [SHORT, LONGER, FOR_EVER] {
         let end = log.bounds(at).unwrap().end;
@@ -116,7 +116,7 @@ fn everything_cut_leaves_only_the_newest_segment() {
 /// Every state that a crash can leave between the cut and the last removed segment.
 #[test]
 fn a_crash_while_segments_are_dropped_loses_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let log = filled(folder.path());
     drop(log);
     let before = picture(folder.path());
