@@ -146,7 +146,7 @@ pub const SETTINGS: &[Setting] = &[
         "candle_intervals",
         "LIST",
         true,
-        whole_days,
+        |list: &Vec<i64>| whole_days(list),
         machines.candle_intervals_ms,
         "Intervals of candles, each dividing a day or a whole number of days"
     ),
@@ -198,7 +198,7 @@ fn loopback(address: &SocketAddr) -> Result<(), String> {
 
 const DAY_MS: i64 = 86_400_000;
 
-fn whole_days(intervals: &Vec<i64>) -> Result<(), String> {
+fn whole_days(intervals: &[i64]) -> Result<(), String> {
     match intervals.iter().find(|ms| DAY_MS % **ms != 0 && **ms % DAY_MS != 0) {
         Some(_) => Err("each interval divides a day or is a whole number of days".into()),
         None => Ok(()),

@@ -187,7 +187,7 @@ impl Generator {
         };
         // Of a hundred orders: 66 rest near the middle, 24 cross it, 5 are immediate, 3 at the market, 2 post-only.
         let (kind, depth) = (self.random.below(100), self.random.below(20) as i64);
-        let ticks = if kind < 66 || kind >= 98 { -1 - depth } else { depth / 4 };
+        let ticks = if !(66..98).contains(&kind) { -1 - depth } else { depth / 4 };
         order.price = Some(market.price(if side == Side::Buy { mid + ticks } else { mid - ticks }));
         match kind {
             90..95 => order.time_in_force = TimeInForce::Ioc,

@@ -58,7 +58,7 @@ pub fn post_orders(
             let due = started + Duration::from_micros(sent * 1_000_000 / pace);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        if sent % BATCH == 0 {
+        if sent.is_multiple_of(BATCH) {
             valid_until = now().plus_ms(VALID_FOR_MS);
             stop.check("the demo can be run again; it goes on from what it stored")?;
             progress.set(posted.orders);
@@ -73,7 +73,7 @@ pub fn post_orders(
         } else {
             posted.cancels += 1;
         }
-        if pace.is_some() || sent % BATCH == BATCH - 1 {
+        if pace.is_some() || (sent + 1).is_multiple_of(BATCH) {
             poster.flush()?;
         }
     }

@@ -28,8 +28,11 @@ fn an_order_is_traded_and_settled_and_everything_is_there_after_a_restart() {
     let place = Place::new();
     let up = place.up();
     open_market(&place);
-    let orders = order("bob", "b1", "SELL", "95000000", "0.01") + &order("alice", "a1", "BUY", "95000000", "0.004");
-    place.produce(&orders).printed(&["2 lines read, posted: orders 2"]);
+    // Order across accounts is the order of arrival: bob's order has to rest before alice's is sent.
+    place.produce(&order("bob", "b1", "SELL", "95000000", "0.01")).printed(&["1 lines read, posted: orders 1"]);
+    let rests = place.run("tail order-events --key bob --follow --limit 2").lines().remove(1);
+    assert_eq!(rests["record"]["status"], "NEW");
+    place.produce(&order("alice", "a1", "BUY", "95000000", "0.004")).printed(&["posted: orders 1"]);
     let trade = place.run("tail executions --follow --limit 1").lines().remove(0);
     assert_eq!(trade["record"]["price"], "95000000");
     assert_eq!(trade["record"]["quantity"], "0.004");
