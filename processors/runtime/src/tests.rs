@@ -1,1 +1,8 @@
+//! The runtime's tests: `rules` has one for each invariant of the crate's header, `schedules` random schedules with
+//! faults, `threads` the threaded runtime. `machine` and `world` are what they run.
 
+mod machine;
+mod rules;
+mod schedules;
+mod threads;
+mod world;

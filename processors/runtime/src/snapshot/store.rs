@@ -26,7 +26,7 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    fn path(self, machine: MachineKind, partition: u32) -> Path {
+    pub fn path(self, machine: MachineKind, partition: u32) -> Path {
         Path::from(format!("{machine}/{partition}/{:020}-{}.snap", self.offset, self.epoch))
     }
 

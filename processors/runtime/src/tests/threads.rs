@@ -1,0 +1,163 @@
+//! The threaded runtime, on the computer's clock.
+
+use super::machine::{Toy, toys};
+use super::world::{KINDS, PARTITIONS, World};
+use crate::{BeforeApply, Runtime, RuntimeConfig, RuntimeError, StopReport, replay};
+use hoga_core::{MachineKind, Settings, Timestamp, Topic};
+use hoga_topics::memory::Clock;
+use hoga_topics::owners::wait_drained;
+use hoga_topics::{MemoryLog, MemoryOptions, Partitions, TopicPartition};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Long enough for a loaded computer; nothing here is judged by time.
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+/// A world on the computer's clock.
+fn world() -> World {
+    let mut world = World::plain();
+    let partitions = Partitions::keyed(PARTITIONS);
+    world.log = MemoryLog::new(MemoryOptions { partitions, clock: Clock::Computer, ..MemoryOptions::default() });
+    world
+}
+
+fn start(world: &World, name: &str, change: impl FnOnce(&mut RuntimeConfig)) -> Runtime {
+    let mut config = RuntimeConfig::new(name, Settings::default(), toys());
+    config.machines = KINDS.to_vec();
+    config.workers = 2;
+    config.limits = world.limits;
+    change(&mut config);
+    Runtime::start(Arc::new(world.log.clone()), world.store.clone(), config).unwrap()
+}
+
+fn deposits(world: &mut World, count: u32) {
+    for _ in 0..count {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        world.now = Timestamp(since.as_millis() as i64);
+        world.deposit();
+    }
+}
+
+fn compare(world: &World, report: &StopReport) {
+    assert!(report.clean, "{report:?}");
+    for stopped in &report.machines {
+        let toy = Toy::new(stopped.kind, stopped.partition);
+        let replayed = replay(&world.log, toy, stopped.partition, Some(stopped.next_offset)).unwrap();
+        assert_eq!(stopped.state_hash, Some(replayed.state_hash), "{stopped:?}");
+    }
+}
+
+#[test]
+fn a_runtime_starts_drains_stops_and_goes_on() {
+    let mut world = world();
+    for turn in 0..3 {
+        let runtime = start(&world, &format!("turn-{turn}"), |_| {});
+        runtime.wait_running(deadline()).unwrap();
+        deposits(&mut world, 50);
+        wait_drained(&world.log, deadline()).unwrap();
+        compare(&world, &runtime.stop(deadline()));
+        world.audit();
+    }
+}
+
+#[test]
+fn a_machine_that_stops_is_a_failure_and_a_panic_too() {
+    let world = world();
+    let runtime = start(&world, "undecodable", |_| {});
+    runtime.wait_running(deadline()).unwrap();
+    assert_eq!(runtime.failed(), None);
+    world.log.append_foreign(TopicPartition::new(Topic::Books, 1), b"", Some(b"junk"), Timestamp(0)).unwrap();
+    while runtime.failed().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(runtime.failed().unwrap().contains("books/1"));
+    assert!(!runtime.stop(deadline()).clean);
+
+    let mut world = self::world();
+    deposits(&mut world, 3);
+    let runtime = start(&world, "panicking", |config| {
+        config.before_apply = Some(Arc::new(|kind, _, _| assert_ne!(kind, MachineKind::Matching, "as planned")));
+    });
+    match runtime.wait_running(deadline()) {
+        Err(RuntimeError::Stopped(why)) => assert!(why.contains("panicked"), "{why}"),
+        // It may have been running for a moment before it panicked.
+        Ok(()) => {
+            while runtime.failed().is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Holds every machine of a process still once it is told to, until it is told to go on.
+#[derive(Default)]
+struct Bed {
+    asleep: AtomicBool,
+    lying: Mutex<u32>,
+    wake: Condvar,
+}
+
+impl Bed {
+    fn hook(self: &Arc<Self>) -> BeforeApply {
+        let bed = self.clone();
+        Arc::new(move |kind, _, _| {
+            if !bed.asleep.load(Ordering::SeqCst) || kind != MachineKind::Holds {
+                return;
+            }
+            let mut lying = bed.lying.lock().unwrap();
+            *lying += 1;
+            while bed.asleep.load(Ordering::SeqCst) {
+                lying = bed.wake.wait(lying).unwrap();
+            }
+        })
+    }
+
+    fn wake(&self) {
+        let _lying = self.lying.lock().unwrap();
+        self.asleep.store(false, Ordering::SeqCst);
+        self.wake.notify_all();
+    }
+}
+
+/// Of two runtimes in one process the second claims the partitions of the first while that is held still; the first
+/// wakes and writes; no reader accepts a record of it; states are as if it had not been there.
+#[test]
+fn a_sleeping_owner_wakes_and_is_not_heard() {
+    let mut world = world();
+    let bed = Arc::new(Bed::default());
+    let first = start(&world, "first", |config| config.before_apply = Some(bed.hook()));
+    first.wait_running(deadline()).unwrap();
+    deposits(&mut world, 20);
+    wait_drained(&world.log, deadline()).unwrap();
+
+    // Both workers lie down with a batch in hand: nobody steps anything of the first any more.
+    bed.asleep.store(true, Ordering::SeqCst);
+    while *bed.lying.lock().unwrap() < 2 {
+        deposits(&mut world, 1);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let emitted = |runtime: &Runtime| runtime.status().iter().map(|status| status.counts.emitted).sum::<u64>();
+    let asleep = emitted(&first);
+    let second = start(&world, "second", |_| {});
+    second.wait_running(deadline()).unwrap();
+    wait_drained(&world.log, deadline()).unwrap();
+
+    bed.wake();
+    while !first.status().iter().all(|status| status.is_stopped()) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(emitted(&first) > asleep, "it wrote when it woke");
+    assert_eq!(first.failed(), None, "being fenced is no failure");
+    let stale = |topic| -> u64 {
+        (0..PARTITIONS).map(|partition| world.read_all(TopicPartition::new(topic, partition)).dropped().stale).sum()
+    };
+    assert!(stale(Topic::Books) > 0, "readers saw its records and took none");
+    deposits(&mut world, 20);
+    wait_drained(&world.log, deadline()).unwrap();
+    compare(&world, &second.stop(deadline()));
+    world.audit();
+}

@@ -1,0 +1,242 @@
+//! A log in memory on virtual time, snapshots in memory, and processes whose steps a test (or a seed) orders.
+
+use super::machine::{Toy, toys};
+use crate::snapshot::Snapshots;
+use crate::{Driver, Factory, Limits, MachinePhase, MachineStatus, Process, RuntimeConfig, SnapshotWriter, replay};
+use hoga_core::records::{Clock, Deposit};
+use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, Record, Settings, Timestamp, Topic};
+use hoga_topics::memory::{self, Durability, Faults};
+use hoga_topics::owners::{OwnersView, drained};
+use hoga_topics::{
+    AcceptedReader, ChannelKey, MemoryLog, MemoryOptions, Partitions, ReaderPosition, TimeMode, TopicPartition,
+    Visibility, partitioner,
+};
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+use std::sync::Arc;
+
+pub const START: Timestamp = Timestamp(1_700_000_000_000);
+pub const KINDS: [MachineKind; 2] = [MachineKind::Holds, MachineKind::Matching];
+pub const PARTITIONS: u32 = 2;
+
+/// Small bounds, so that tests reach them.
+pub const LIMITS: Limits = Limits {
+    batch_records: 5,
+    undelivered_records: 20,
+    undelivered_bytes: 1 << 20,
+    accounts_ahead_records: 1_000,
+    parked_offsets: 50,
+    snapshot_every_records: 7,
+    snapshots_kept: 3,
+};
+
+pub struct World {
+    pub log: MemoryLog,
+    pub store: Arc<InMemory>,
+    pub now: Timestamp,
+    pub limits: Limits,
+    named: u32,
+    deposited: u64,
+}
+
+/// One process: what the operating system would stop as one.
+pub struct Node {
+    pub process: Arc<Process>,
+    pub drivers: Vec<Driver>,
+}
+
+impl World {
+    pub fn new(time_mode: TimeMode, durability: Durability, faults: Option<Box<dyn Faults>>) -> Self {
+        let options = MemoryOptions {
+            time_mode,
+            partitions: Partitions::keyed(PARTITIONS),
+            clock: memory::Clock::Set(START),
+            durability,
+            faults,
+            ..MemoryOptions::default()
+        };
+        let (log, store) = (MemoryLog::new(options), Arc::new(InMemory::new()));
+        Self { log, store, now: START, limits: LIMITS, named: 0, deposited: 0 }
+    }
+
+    pub fn plain() -> Self {
+        Self::new(TimeMode::Wall, Durability::Immediate, None)
+    }
+
+    pub fn advance(&mut self, ms: i64) {
+        self.now = self.now.plus_ms(ms);
+        self.log.set_time(self.now);
+    }
+
+    pub fn start(&mut self) -> Node {
+        self.start_with(toys())
+    }
+
+    pub fn start_with(&mut self, factory: Factory) -> Node {
+        self.try_start(factory, |_| {}).expect("a process starts")
+    }
+
+    pub fn try_start(
+        &mut self,
+        factory: Factory,
+        change: impl FnOnce(&mut RuntimeConfig),
+    ) -> Result<Node, crate::RuntimeError> {
+        self.named += 1;
+        let mut config = RuntimeConfig::new(format!("process-{}", self.named), Settings::default(), factory);
+        config.machines = KINDS.to_vec();
+        config.limits = self.limits;
+        config.snapshot_writer = SnapshotWriter::Inline;
+        change(&mut config);
+        let process = Process::open(Arc::new(self.log.clone()), self.store.clone(), config)?;
+        let drivers = process.machines().map(|(kind, input)| Driver::new(&process, kind, input.partition).unwrap());
+        let drivers = drivers.collect();
+        Ok(Node { process, drivers })
+    }
+
+    /// Appends a deposit as the operator would; its number is its amount.
+    pub fn deposit(&mut self) {
+        self.deposited += 1;
+        let amount = self.deposited;
+        let account = AccountId::unchecked(&format!("account-{}", amount % 7));
+        let deposit = Record::Deposit(Deposit {
+            account: account.clone(),
+            client_id: ClientId::unchecked(&format!("deposit-{amount}")),
+            valid_until: self.now,
+            asset: AssetCode::unchecked("KRW"),
+            amount: Decimal::from_int(amount as i64),
+        });
+        let partition = partitioner::partition(account.as_str().as_bytes(), PARTITIONS);
+        self.append(TopicPartition::new(Topic::Accounts, partition), account.as_str(), &deposit);
+    }
+
+    /// Appends clocks to all inputs, as a feed does in a recorded log.
+    pub fn clocks(&mut self) {
+        for partition in 0..PARTITIONS {
+            let clock = Record::Clock(Clock { time: self.now });
+            self.append(TopicPartition::new(Topic::Accounts, partition), "", &clock);
+        }
+    }
+
+    pub fn append(&self, to: TopicPartition, key: &str, record: &Record) -> u64 {
+        self.log.append_foreign(to, key.as_bytes(), Some(&hoga_schemas::encode(record)), self.now).unwrap()
+    }
+
+    /// Steps a node until all its machines have worked through everything; panics if one stops.
+    pub fn settle(&mut self, node: &mut Node) {
+        for _ in 0..20_000 {
+            self.round(node);
+            if let Some(status) = node.statuses().iter().find(|status| status.is_stopped()) {
+                panic!("{}/{}: {}", status.kind, status.partition, status.phase);
+            }
+            let running = node.statuses().iter().all(|status| status.phase == MachinePhase::Running);
+            if running && self.drained() {
+                return;
+            }
+        }
+        panic!("not drained: {:#?}", node.statuses());
+    }
+
+    /// Steps a node until one of its machines has stopped; why.
+    pub fn until_stopped(&mut self, node: &mut Node) -> String {
+        for _ in 0..20_000 {
+            self.round(node);
+            for status in node.statuses() {
+                if let MachinePhase::Stopped { why, .. } = status.phase {
+                    return why;
+                }
+            }
+        }
+        panic!("nothing stopped: {:#?}", node.statuses());
+    }
+
+    pub fn round(&mut self, node: &mut Node) {
+        self.advance(7);
+        node.process.step(self.now).unwrap();
+        for driver in &mut node.drivers {
+            let _stopped = driver.step(self.now);
+        }
+    }
+
+    fn drained(&self) -> bool {
+        let view = OwnersView::open(&self.log).unwrap();
+        drained(&self.log, view.owners()).unwrap()
+    }
+
+    /// Shuts a node down cleanly; what its machines show at last.
+    pub fn stop(&mut self, mut node: Node) -> Vec<MachineStatus> {
+        node.process.stop();
+        for _ in 0..20_000 {
+            self.round(&mut node);
+            if node.statuses().iter().all(MachineStatus::is_stopped) {
+                return node.statuses();
+            }
+        }
+        panic!("not stopped: {:#?}", node.statuses());
+    }
+
+    /// Judges the whole log: of every channel readers accept what a replay of its input gives, no more and no less;
+    /// every order of every deposit is answered once. The machines' state hashes by replay.
+    pub fn audit(&self) -> Vec<(MachineKind, u32, u64, u64)> {
+        let mut hashes = Vec::new();
+        for (kind, partition) in KINDS.iter().flat_map(|kind| (0..PARTITIONS).map(move |partition| (*kind, partition)))
+        {
+            let replayed = replay(&self.log, Toy::new(kind, partition), partition, None).unwrap();
+            for (to, counter) in &replayed.outputs {
+                let (number, hash) = self.accepted(*to, ChannelKey { machine: kind, partition });
+                assert_eq!((number, hash), (counter.number, counter.hash), "{kind}/{partition} to {to}");
+            }
+            if kind == MachineKind::Holds {
+                assert!(replayed.machine.open.is_empty(), "{partition}: unanswered {:?}", replayed.machine.open);
+            }
+            hashes.push((kind, partition, replayed.next_offset, replayed.state_hash));
+        }
+        hashes
+    }
+
+    /// What a reader from offset 0 has accepted of a channel at last: number and hash.
+    pub fn accepted(&self, to: TopicPartition, channel: ChannelKey) -> (u64, u64) {
+        let reader = self.read_all(to);
+        reader.channels().channel(channel).map_or((0, 0), |channel| (channel.number, channel.hash))
+    }
+
+    /// A reader that has read everything.
+    pub fn read_all(&self, to: TopicPartition) -> AcceptedReader {
+        let mut reader = AcceptedReader::open(&self.log, to, ReaderPosition::default(), Visibility::Written).unwrap();
+        while reader.read().unwrap().is_some() {}
+        reader
+    }
+
+    /// All snapshots in the store: path and bytes.
+    pub fn snapshots(&self) -> Vec<(object_store::path::Path, Vec<u8>)> {
+        let mut found = Vec::new();
+        for kind in KINDS {
+            for partition in 0..PARTITIONS {
+                let names = self.snapshot_store().list(kind, partition).unwrap();
+                found.extend(names.into_iter().map(|name| name.path(kind, partition)));
+            }
+        }
+        found.into_iter().map(|path| (path.clone(), block_on(read(&self.store, &path)))).collect()
+    }
+
+    pub fn snapshot_store(&self) -> Snapshots {
+        Snapshots::new(self.store.clone(), usize::MAX, SnapshotWriter::Inline).unwrap()
+    }
+
+    pub fn overwrite(&self, path: &object_store::path::Path, bytes: &[u8]) {
+        block_on(self.store.put(path, bytes.to_vec().into())).unwrap();
+    }
+}
+
+impl Node {
+    pub fn statuses(&self) -> Vec<MachineStatus> {
+        self.process.statuses()
+    }
+}
+
+async fn read(store: &InMemory, path: &object_store::path::Path) -> Vec<u8> {
+    store.get(path).await.unwrap().bytes().await.unwrap().to_vec()
+}
+
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
