@@ -2,8 +2,8 @@
 
 use crate::hoga::Place;
 use hoga_core::{Timestamp, Topic};
-use hoga_topics::TopicPartition;
 use hoga_topics::embedded::{EmbeddedLog, EmbeddedOptions};
+use hoga_topics::{Log, TopicPartition};
 
 /// Lists KRW, BTC and their instrument, opens it, and funds two accounts, at a running `hoga up`.
 fn open_market(place: &Place) {
@@ -137,4 +137,21 @@ fn a_port_or_folder_in_use_and_missing_input_are_told() {
     place.run("up --listen 127.0.0.1:0").expect(3, &["hoga-data/main/log", "in use by pid", "--data-dir"]);
     open_market(&place);
     assert_eq!(up.stop(), 0);
+
+    // The deposits' partition loses its beginning, and all snapshots are gone: its machine cannot be rebuilt.
+    let folder = place.path().join("hoga-data/main");
+    std::fs::remove_dir_all(folder.join("snapshots")).expect("removed");
+    let options = EmbeddedOptions { segment_bytes: 1, ..EmbeddedOptions::default() };
+    let log = EmbeddedLog::open(&folder.join("log"), options).expect("opens");
+    let accounts = (0..4).map(|partition| TopicPartition::new(Topic::Accounts, partition));
+    for at in accounts.clone() {
+        log.append_foreign(at, b"", Some(b"x"), Timestamp(i64::MAX / 2)).expect("a new segment begins");
+    }
+    log.sync().expect("synced");
+    for at in accounts {
+        let end = log.bounds(at).expect("known").end;
+        assert!(log.cut(at, end - 1).expect("cut") > 0, "{at}: something was cut");
+    }
+    drop(log);
+    place.run("up --listen 127.0.0.1:0").expect(4, &["holds: offsets 0 to", "of accounts/", "are cut", "restore them"]);
 }
