@@ -9,7 +9,7 @@
 //! book                drawn, asks above bids: price | orders, first to trade first
 //! ```
 //!
-//! A book begins in phase OPEN. `HOGA_UPDATE=1` writes what comes out into the files: read the diff.
+//! A book begins in phase OPEN. `UPDATE_SCRIPTS=1` writes what comes out into the files: read the diff.
 
 use crate::book::order::{AccountIndex, Command, NewOrder};
 use crate::book::{Answer, Book, Event, Events, FastBook, Leaves, NaiveBook, Work};
@@ -194,7 +194,7 @@ fn check(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/book/tests/scripts").join(file);
     let expected = std::fs::read_to_string(&path).unwrap();
     let (naive, fast) = (run::<NaiveBook>(&expected), run::<FastBook>(&expected));
-    if std::env::var("HOGA_UPDATE").is_ok() {
+    if std::env::var("UPDATE_SCRIPTS").is_ok() {
         std::fs::write(&path, &naive).unwrap();
     }
     for (book, ran) in [("naive", naive), ("fast", fast)] {
