@@ -210,3 +210,6 @@ impl<'a> Producer<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

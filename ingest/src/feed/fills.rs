@@ -1,7 +1,8 @@
 //! What traded, in words of the feed: which event, which of its orders, at what price.
 //!
 //! A trade belongs to the event of the last command of the incoming order: its placing, or the amend that made it
-//! trade. `order-events` tells both in order: PENDING names the placing's client id, AMENDED the amend's.
+//! trade. `order-events` tells both in the book's order: an order's first PENDING names the placing's client id,
+//! AMENDED the amend's. (A later PENDING tells of an amend's hold, and may come before the trades of another.)
 //!
 //! Invariants:
 //! 1. Numbers that depend on what else the exchange traded (order ids, trade ids, offsets) are not in a [`Fill`]:
@@ -75,7 +76,7 @@ fn note(event: &OrderEvent, plan: &FeedPlan, orders: &mut HashMap<OrderId, Known
         (OrderEventKind::Pending, _) => {
             let client_id = event.client_order_id.clone();
             if let Some((_, event)) = order_and_event(&client_id) {
-                orders.insert(order_id, Known { client_id, event });
+                orders.entry(order_id).or_insert(Known { client_id, event });
             }
         }
         (OrderEventKind::Amended, _) => {

@@ -32,7 +32,7 @@ pub mod workload;
 pub use check::{CheckReport, Class, Difference, Verdict, check_fills, class_counts};
 pub use error::FeedError;
 pub use fills::{Fill, read_fills};
-pub use oracle::naive_fills;
+pub use oracle::{fast_fills, naive_fills};
 pub use plan::{FeedPlan, Format, PlanOptions};
 pub use resume::{Standing, standing};
 pub use run::{Drain, LogDrain, Pace, RunOptions, RunProgress, RunReport, run};

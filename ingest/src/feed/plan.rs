@@ -2,6 +2,7 @@
 
 use super::accounts::Accounts;
 use super::error::FeedError;
+use super::fills::Fill;
 use super::lobster::{self, LobsterCounts, LobsterSteps, Message};
 use super::mbo::{self, Expected, MboCounts, MboSteps};
 use super::mbo_file::MboFile;
@@ -140,6 +141,12 @@ impl FeedPlan {
             Flow::Workload(workload) => workload.prefill(),
             Flow::Mbo(_) | Flow::Lobster(_) => 0,
         }
+    }
+
+    /// The fills that count: of a workload those of its measured commands, otherwise all.
+    pub fn measured<'f>(&self, fills: &'f [Fill]) -> impl Iterator<Item = &'f Fill> + use<'f> {
+        let prefill = self.prefill();
+        fills.iter().filter(move |fill| fill.event > prefill)
     }
 
     /// The number of its last event.

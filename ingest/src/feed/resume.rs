@@ -11,6 +11,7 @@
 use super::error::FeedError;
 use super::plan::FeedPlan;
 use super::script::Step;
+use hoga_core::records::RecordKind;
 use hoga_core::{Timestamp, Topic};
 use hoga_topics::{Log, Visibility};
 
@@ -50,6 +51,11 @@ pub(crate) fn index(topic: Topic) -> usize {
     WRITTEN.iter().position(|written| *written == topic).expect("a feed writes to control, accounts and orders only")
 }
 
+/// Whether somebody wrote it who is no machine; copies of claims are the owners'.
+fn is_unsequenced(value: &[u8]) -> bool {
+    hoga_schemas::open(value).is_ok_and(|frame| frame.origin.is_none() && frame.kind != RecordKind::Claim)
+}
+
 /// Reads how much of a plan stands in the log.
 pub fn standing(log: &dyn Log, plan: &FeedPlan) -> Result<Standing, FeedError> {
     let mut standing = Standing::default();
@@ -84,7 +90,7 @@ fn progress(log: &dyn Log, plan: &FeedPlan, topic: Topic) -> Result<Progress, Fe
             if next.as_deref() == Some(value) {
                 progress.records += 1;
                 next = expected.next();
-            } else if hoga_schemas::open(value).is_ok_and(|frame| frame.origin.is_none()) {
+            } else if is_unsequenced(value) {
                 progress.other += 1;
             }
         }
