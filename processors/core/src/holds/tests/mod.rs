@@ -3,6 +3,7 @@
 // The core's bans are for machines: tests read their scripts from files and their seed from the environment.
 #![allow(clippy::disallowed_methods)]
 
+mod crowd;
 mod fake_book;
 mod model;
 mod pipeline;

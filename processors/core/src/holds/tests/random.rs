@@ -156,7 +156,12 @@ impl Run {
                     self.book.take(&record, &mut self.rng);
                 }
             }
-            60..=69 => self.book.act(&mut self.rng),
+            60..=68 => self.book.act(&mut self.rng),
+            69 => {
+                // Purges client ids; it shows in nothing.
+                let effects = self.apply(&Clock { time: Timestamp(self.time) }.into());
+                assert!(effects.is_empty());
+            }
             _ => {
                 if let Some(record) = self.book.out.pop_front() {
                     self.deliver(&record);
