@@ -11,8 +11,8 @@ use crate::pipeline::Pipeline;
 use crate::progress::Progress;
 use hoga_core::Decimal;
 use hoga_ingest::feed::{
-    Class, FeedPlan, Fill, Format, LogDrain, Pace, PlanOptions, RunOptions, RunReport, check_fills, class_counts,
-    naive_fills, plan::partitions_of, read_fills, run,
+    FeedPlan, Fill, Format, LogDrain, Pace, PlanOptions, RunOptions, RunReport, check_fills, class_counts, naive_fills,
+    plan::partitions_of, read_fills, run,
 };
 use hoga_topics::TimeMode;
 use std::io::{self, Write};
@@ -92,7 +92,7 @@ impl Args {
             ));
         }
         let fills = read_fills(log, &plan)?;
-        writeln!(out, "trades       {}, volume {}", fills.len(), volume(&plan, &fills))?;
+        writeln!(out, "trades       {}", traded(&plan, &fills))?;
         if self.check_fills { check(&plan, &fills, out) } else { Ok(()) }
     }
 
@@ -132,10 +132,15 @@ fn summary(report: &RunReport, elapsed: Duration, out: &mut dyn Write) -> io::Re
     writeln!(out, "sent         {sent} records in {} ms{went_on}", elapsed.as_millis())
 }
 
-/// The quantity traded by events after a workload's prefill.
-fn volume(plan: &FeedPlan, fills: &[Fill]) -> Decimal {
+/// How often and how much was traded; of a workload, in its measured part.
+fn traded(plan: &FeedPlan, fills: &[Fill]) -> String {
     let measured = fills.iter().filter(|fill| fill.event >= plan.prefill());
-    Decimal(measured.map(|fill| fill.quantity.0).sum())
+    let (trades, volume) = measured.fold((0, 0), |(trades, volume), fill| (trades + 1, volume + fill.quantity.0));
+    let before = match fills.len() - trades {
+        0 => String::new(),
+        before => format!(" (and {before} trades before the measured part)"),
+    };
+    format!("{trades}, volume {}{before}", Decimal(volume))
 }
 
 fn check(plan: &FeedPlan, fills: &[Fill], out: &mut dyn Write) -> Result<(), Failure> {
@@ -153,7 +158,7 @@ fn check(plan: &FeedPlan, fills: &[Fill], out: &mut dyn Write) -> Result<(), Fai
     }
     writeln!(out, "events       {} that trade, {} equal", report.events, report.events_equal)?;
     for (class, count) in class_counts(&report.differences).into_iter().filter(|(_, count)| *count > 0) {
-        writeln!(out, "different    {count} {}", describe(class))?;
+        writeln!(out, "different    {count} {class}")?;
     }
     writeln!(out, "fills        {}", report.fills)?;
     writeln!(out, "equal        {}", report.equal)?;
@@ -163,10 +168,6 @@ fn check(plan: &FeedPlan, fills: &[Fill], out: &mut dyn Write) -> Result<(), Fai
         return Err(different());
     }
     Ok(())
-}
-
-fn describe(class: Class) -> String {
-    format!("{class}")
 }
 
 fn different() -> Failure {
