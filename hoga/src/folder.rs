@@ -124,6 +124,9 @@ fn fixed_settings(folder: &Path, given: &Resolved, has_log: bool) -> Result<Sett
         Failure::Unavailable(format!("{} is not what hoga wrote: {error}; {way_out}", file.display()))
     })?;
     refuse_different(folder, &stored, given)?;
+    stored
+        .check()
+        .map_err(|why| Failure::Unavailable(format!("{}: {why}; restore the file from a copy", file.display())))?;
     Ok(stored)
 }
 
@@ -145,6 +148,7 @@ fn refuse_different(folder: &Path, stored: &Settings, given: &Resolved) -> Resul
 /// Written before the log is made, so that there never is a log without it.
 fn write(folder: &Path, file: &Path, given: &Resolved) -> Result<Settings, Failure> {
     let settings = given.config.machines.clone();
+    settings.check().map_err(Failure::Usage)?;
     let text = serde_json::to_string_pretty(&settings).expect("settings are plain values");
     let written = fs::create_dir_all(folder).and_then(|()| {
         let mut out = fs::File::create(file)?;

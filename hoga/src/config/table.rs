@@ -172,7 +172,7 @@ pub const SETTINGS: &[Setting] = &[
         true,
         |n| between(n, -720, 840),
         machines.utc_offset_min,
-        "Zone of symbols without a listing (outside venues), minutes east of UTC; KST is 540"
+        "Zone whose days the candles of every symbol follow, minutes east of UTC; KST is 540"
     ),
 ];
 

@@ -23,9 +23,9 @@ pub struct Settings {
     pub candle_intervals_ms: Vec<i64>,
     /// How long after its close time a bar stays open for late trades.
     pub candle_lateness_ms: i64,
-    /// How many final bars of each interval stay in memory to take late trades as revisions.
+    /// For how many intervals a final bar stays in memory to take late trades as revisions.
     pub candle_kept_bars: u32,
-    /// Zone of symbols without a listing (outside venues), minutes east of UTC.
+    /// Zone whose days the bars of every symbol follow, minutes east of UTC.
     pub utc_offset_min: i32,
 }
 
