@@ -17,6 +17,8 @@
 
 mod hash;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use hash::running_hash;
 pub use reader::{Accepted, AcceptedBody, AcceptedReader, DropCounts, ReadError, ReaderPosition};

@@ -13,6 +13,8 @@
 //! every machine's claims from its first on; `owners` may be cut only together with a saved view.
 
 mod drained;
+#[cfg(test)]
+mod tests;
 
 pub use drained::{drained, wait_drained};
 

@@ -71,15 +71,21 @@ fn rule_01_the_log_is_the_truth() {
 
 #[test]
 fn rule_02_the_same_input_gives_the_same_effects_whoever_owns_it() {
-    let mut world = World::plain();
-    for _ in 0..4 {
-        let mut node = world.start();
-        deposits(&mut world, &mut node, 15);
-        let stopped = stop_and_compare(&mut world, node);
-        assert!(stopped.iter().any(|status| status.next_offset > status.counts.applied), "from a snapshot");
+    for mode in [TimeMode::Wall, TimeMode::Recorded] {
+        let mut world = World::new(mode, Durability::Immediate, None);
+        if mode == TimeMode::Recorded {
+            // The only clock: whoever restores must know how far time may go past it.
+            world.clocks();
+        }
+        for _ in 0..4 {
+            let mut node = world.start();
+            deposits(&mut world, &mut node, 15);
+            let stopped = stop_and_compare(&mut world, node);
+            assert!(stopped.iter().any(|status| status.next_offset > status.counts.applied), "from a snapshot");
+        }
+        let first = world.audit();
+        assert_eq!(first, world.audit());
     }
-    let first = world.audit();
-    assert_eq!(first, world.audit());
 }
 
 #[test]
