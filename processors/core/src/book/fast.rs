@@ -6,6 +6,7 @@
 //! Left out on purpose: how orders are stored (`store.rs`).
 
 use crate::book::events::{Answer, Events, Leaves, Party, Trade};
+use crate::book::fill_or_kill::fillable;
 use crate::book::order::{AccountIndex, BookState, NewOrder, Order, Taker, Work, may_amend};
 use crate::book::store::{Slot, Store};
 use crate::book::{Book, LevelTotal};
@@ -78,9 +79,7 @@ impl FastBook {
     }
 
     fn notional(&self, price: Price, lots: Quantity) -> i128 {
-        (i128::from(price.0) * i128::from(lots.0))
-            .checked_mul(i128::from(self.tick_value))
-            .expect("holds bounded the notional")
+        notional(self.tick_value, price, lots)
     }
 
     /// The lots that an incoming order wants at `price`.
@@ -92,22 +91,6 @@ impl FastBook {
                 Quantity(taker.order.fees.affordable(unit, taker.order.taker_fee_ppm, left))
             }
         }
-    }
-
-    /// Whether a fill-or-kill order can be filled whole, and for its amount. Own orders are no liquidity; one that
-    /// self-match prevention would not simply take away kills the order.
-    fn fillable(&self, new: &NewOrder, taker: &Taker) -> bool {
-        let mut missing = taker.order.open;
-        let mut notional = 0;
-        for (level, queue) in self.store.levels(new.side.opposite()) {
-            if missing.is_zero() || !taker.order.reaches(level.price) {
-                break;
-            }
-            let Some(there) = available(new, level, queue, missing) else { return false };
-            notional += self.notional(level.price, there);
-            missing = missing.minus(there);
-        }
-        missing.is_zero() && new.amount.is_none_or(|Amount(amount)| pays(taker, notional, i128::from(amount)))
     }
 
     fn run(&mut self, mut taker: Taker, out: &mut Events) {
@@ -319,6 +302,12 @@ impl FastBook {
     }
 }
 
+/// Price × quantity in minor units of the quote.
+pub(super) fn notional(tick_value: i64, price: Price, lots: Quantity) -> i128 {
+    let ticks = i128::from(price.0) * i128::from(lots.0);
+    ticks.checked_mul(i128::from(tick_value)).expect("holds bounded the notional")
+}
+
 /// A resting order's side of a trade.
 fn party(order: &Order, fee: i64) -> Party {
     Party { order: order.id, account: order.account, fee, leaves: Leaves::Lots(order.open) }
@@ -327,41 +316,6 @@ fn party(order: &Order, fee: i64) -> Party {
 fn close_self_match(taker: &Taker, out: &mut Events) -> Step {
     out.answer(Answer::of_taker(taker, BookOutcome::Canceled, Some(Reason::SelfMatch)));
     Step::End(End::Closed)
-}
-
-/// Up to `missing` lots of a level for a fill-or-kill order; `None` when self-match prevention would break it up.
-fn available<'a>(
-    new: &NewOrder,
-    level: LevelTotal,
-    queue: impl Iterator<Item = &'a Order>,
-    missing: Quantity,
-) -> Option<Quantity> {
-    if new.self_match_prevention == Smp::None {
-        return Some(i64::try_from(level.lots).map_or(missing, |lots| missing.min(Quantity(lots))));
-    }
-    let mut there = Quantity::ZERO;
-    for order in queue {
-        if there == missing {
-            break;
-        }
-        if order.account != new.account {
-            there = there.plus(order.open.min(missing.minus(there)));
-        } else if new.self_match_prevention != Smp::CancelOldest {
-            return None;
-        }
-    }
-    Some(there)
-}
-
-/// Whether a fill-or-kill order's `amount` covers what it costs, or is reached by what it brings.
-fn pays(taker: &Taker, notional: i128, amount: i128) -> bool {
-    match taker.order.side {
-        Side::Buy => {
-            let fee = taker.order.fees.checked_most(notional, taker.order.taker_fee_ppm);
-            fee.is_some_and(|fee| notional + i128::from(fee) <= amount)
-        }
-        Side::Sell => notional >= amount,
-    }
 }
 
 impl Book for FastBook {
@@ -385,7 +339,7 @@ impl Book for FastBook {
         if self.phase == Phase::PreOpen {
             return self.settle(&taker, &End::NoLiquidity, out);
         }
-        if new.time_in_force == TimeInForce::Fok && !self.fillable(new, &taker) {
+        if new.time_in_force == TimeInForce::Fok && !fillable(&self.store, self.tick_value, new, &taker) {
             return out.answer(Answer::of_taker(&taker, BookOutcome::Expired, Some(Reason::NotFillable)));
         }
         self.run(taker, out);

@@ -26,6 +26,7 @@ mod depth;
 mod emit;
 mod events;
 mod fast;
+mod fill_or_kill;
 mod market;
 mod matching;
 mod naive;
