@@ -65,6 +65,11 @@ impl MachineClock {
         self.now
     }
 
+    /// Whether any clock record has counted: before that a wall log's machine lives in 1970 and refuses commands.
+    pub fn has_clock(&self) -> bool {
+        self.last_clock > Timestamp::default()
+    }
+
     /// Clock records that were too far from their append time: not zero is an alarm.
     pub fn refused_clocks(&self) -> u64 {
         self.refused_clocks

@@ -161,7 +161,10 @@ impl Active {
             && self.reader.position() >= to
         {
             self.outputs.check_replayed(&self.engine.state().counters, to)?;
-            self.stage = Stage::Running;
+            // Running means that commands are judged at today's time: its own first clock must have come.
+            if !self.clocks || self.engine.state().clock.has_clock() {
+                self.stage = Stage::Running;
+            }
         }
         Ok(())
     }

@@ -1,9 +1,12 @@
 //! Random schedules: processes that start, sleep, wake and die, a log that loses, repeats and delays, computers that
 //! crash, snapshots that tear. After each the auditor must find every effect accepted once.
 
-use super::world::{Node, World};
-use hoga_topics::TimeMode;
+use super::market::Market;
+use super::world::{Node, PARTITIONS, World};
+use hoga_core::{MachineKind, Topic, machines};
 use hoga_topics::memory::{Durability, FaultRates, SeededFaults};
+use hoga_topics::{TimeMode, TopicPartition};
+use std::sync::Arc;
 
 const RATES: FaultRates = FaultRates { delay_ack: 30, lose_ack: 30, lose: 30, repeat: 30, late: 30, max_delay_ms: 400 };
 
@@ -26,6 +29,8 @@ struct Schedule {
     /// Some of them asleep: whoever is not stepped for a while knows nothing of what happened meanwhile.
     nodes: Vec<Node>,
     crashes: bool,
+    /// Orders for the real machines; none: deposits for toys.
+    market: Option<Market>,
 }
 
 impl Schedule {
@@ -34,10 +39,22 @@ impl Schedule {
         let crashes = rng.next(2) == 0;
         let durability = if crashes { Durability::AtSync } else { Durability::Immediate };
         let world = World::new(mode, durability, Some(Box::new(SeededFaults::new(seed, RATES))));
-        Self { rng, world, nodes: Vec::new(), crashes }
+        Self { rng, world, nodes: Vec::new(), crashes, market: None }
     }
 
-    fn run(mut self, steps: u32, mode: TimeMode) {
+    /// The real machines.
+    fn of_market(seed: u64, mode: TimeMode) -> Self {
+        let mut schedule = Self::new(seed, mode);
+        schedule.world.kinds = MachineKind::ALL;
+        schedule.world.factory = Arc::new(machines::new);
+        let mut node = schedule.world.start();
+        schedule.market = Some(Market::open(&mut schedule.world, &mut node));
+        schedule.nodes.push(node);
+        schedule
+    }
+
+    /// Runs to the end; how many records stand in `executions`.
+    fn run(mut self, steps: u32, mode: TimeMode) -> u64 {
         for _ in 0..steps {
             self.act(mode);
         }
@@ -47,6 +64,9 @@ impl Schedule {
         self.world.settle(&mut last);
         let stopped = self.world.stop(last);
         let hashes = self.world.audit();
+        if self.market.is_none() {
+            self.world.audit_toys();
+        }
         for (status, (kind, partition, next_offset, hash)) in stopped.iter().zip(hashes) {
             assert_eq!((status.kind, status.partition), (kind, partition));
             // Clocks may have been written after it stopped reading; then it stopped before the input's end.
@@ -54,6 +74,8 @@ impl Schedule {
                 assert_eq!(status.state_hash, Some(hash), "{kind}/{partition}: live and replayed");
             }
         }
+        let executions = (0..PARTITIONS).map(|partition| TopicPartition::new(Topic::Executions, partition));
+        executions.map(|at| self.world.read_all(at).channels().channels().map(|(_, c)| c.number).sum::<u64>()).sum()
     }
 
     fn act(&mut self, mode: TimeMode) {
@@ -62,7 +84,7 @@ impl Schedule {
                 let ms = self.rng.next(120) as i64;
                 self.world.advance(ms);
             }
-            150..200 => self.world.deposit(),
+            150..200 => self.feed(),
             200..210 if mode == TimeMode::Recorded => self.world.clocks(),
             210..222 if self.nodes.len() < 3 => {
                 let node = self.world.start();
@@ -76,6 +98,14 @@ impl Schedule {
             228..232 => self.tear(),
             232..240 => hoga_topics::Log::sync(&self.world.log).unwrap(),
             _ => self.step(),
+        }
+    }
+
+    fn feed(&mut self) {
+        let roll = self.rng.next(1 << 32);
+        match &mut self.market {
+            Some(market) => market.order(&mut self.world, roll),
+            None => self.world.deposit(),
         }
     }
 
@@ -117,28 +147,40 @@ impl Schedule {
     }
 }
 
-fn seeds() -> std::ops::Range<u64> {
-    let count = std::env::var("HOGA_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(100);
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    let count = std::env::var("HOGA_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(count);
     let first = std::env::var("HOGA_FIRST_SEED").ok().and_then(|first| first.parse().ok()).unwrap_or(0);
     first..first + count
 }
 
-fn run_all(mode: TimeMode) {
-    for seed in seeds() {
-        let run = move || Schedule::new(seed, mode).run(1_500, mode);
-        if let Err(panic) = std::panic::catch_unwind(run) {
+fn run_all(seeds: std::ops::Range<u64>, mode: TimeMode, make: fn(u64, TimeMode) -> Schedule) {
+    let mut executions = 0;
+    for seed in seeds {
+        let run = move || make(seed, mode).run(1_500, mode);
+        executions += std::panic::catch_unwind(run).unwrap_or_else(|panic| {
             eprintln!("seed {seed} in a {mode:?} log: set HOGA_FIRST_SEED={seed} HOGA_SEEDS=1 to run it alone");
-            std::panic::resume_unwind(panic);
-        }
+            std::panic::resume_unwind(panic)
+        });
     }
+    assert!(executions > 0, "nothing happened");
 }
 
 #[test]
 fn every_effect_is_accepted_once_in_a_wall_log() {
-    run_all(TimeMode::Wall);
+    run_all(seeds(100), TimeMode::Wall, Schedule::new);
 }
 
 #[test]
 fn every_effect_is_accepted_once_in_a_recorded_log() {
-    run_all(TimeMode::Recorded);
+    run_all(seeds(100), TimeMode::Recorded, Schedule::new);
+}
+
+#[test]
+fn the_real_machines_agree_with_their_replay_in_a_wall_log() {
+    run_all(seeds(12), TimeMode::Wall, Schedule::of_market);
+}
+
+#[test]
+fn the_real_machines_agree_with_their_replay_in_a_recorded_log() {
+    run_all(seeds(12), TimeMode::Recorded, Schedule::of_market);
 }

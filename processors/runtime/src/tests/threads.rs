@@ -16,6 +16,15 @@ fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
+/// Waits for what must come; a test that hangs says nothing.
+fn wait_until(what: &str, mut come: impl FnMut() -> bool) {
+    let deadline = deadline();
+    while !come() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A world on the computer's clock.
 fn world() -> World {
     let mut world = World::plain();
@@ -70,9 +79,7 @@ fn a_machine_that_stops_is_a_failure_and_a_panic_too() {
     runtime.wait_running(deadline()).unwrap();
     assert_eq!(runtime.failed(), None);
     world.log.append_foreign(TopicPartition::new(Topic::Books, 1), b"", Some(b"junk"), Timestamp(0)).unwrap();
-    while runtime.failed().is_none() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_until("it fails", || runtime.failed().is_some());
     assert!(runtime.failed().unwrap().contains("books/1"));
     assert!(!runtime.stop(deadline()).clean);
 
@@ -84,11 +91,7 @@ fn a_machine_that_stops_is_a_failure_and_a_panic_too() {
     match runtime.wait_running(deadline()) {
         Err(RuntimeError::Stopped(why)) => assert!(why.contains("panicked"), "{why}"),
         // It may have been running for a moment before it panicked.
-        Ok(()) => {
-            while runtime.failed().is_none() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
+        Ok(()) => wait_until("it fails", || runtime.failed().is_some()),
         Err(other) => panic!("{other}"),
     }
 }
@@ -136,10 +139,10 @@ fn a_sleeping_owner_wakes_and_is_not_heard() {
 
     // Both workers lie down with a batch in hand: nobody steps anything of the first any more.
     bed.asleep.store(true, Ordering::SeqCst);
-    while *bed.lying.lock().unwrap() < 2 {
+    wait_until("both workers lie down", || {
         deposits(&mut world, 1);
-        std::thread::sleep(Duration::from_millis(1));
-    }
+        *bed.lying.lock().unwrap() == 2
+    });
     let emitted = |runtime: &Runtime| runtime.status().iter().map(|status| status.counts.emitted).sum::<u64>();
     let asleep = emitted(&first);
     let second = start(&world, "second", |_| {});
@@ -147,9 +150,7 @@ fn a_sleeping_owner_wakes_and_is_not_heard() {
     wait_drained(&world.log, deadline()).unwrap();
 
     bed.wake();
-    while !first.status().iter().all(|status| status.is_stopped()) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_until("the first is fenced", || first.status().iter().all(|status| status.is_stopped()));
     assert!(emitted(&first) > asleep, "it wrote when it woke");
     assert_eq!(first.failed(), None, "being fenced is no failure");
     let stale = |topic| -> u64 {
