@@ -39,7 +39,7 @@ pub struct Args {
     /// max: as fast as possible; recorded: as it was; xN: N times that
     #[arg(long, default_value = "max", value_parser = parse_pace, value_name = "max|recorded|xN")]
     pace: Pace,
-    /// Of a workload: only so many measured commands
+    /// Of a workload: only its first so many commands, the prefill among them
     #[arg(long, value_name = "COUNT")]
     limit: Option<u64>,
     /// Compare the executions with the venue's fills (if the file tells them) and with the naive book's
@@ -134,7 +134,7 @@ fn summary(report: &RunReport, elapsed: Duration, out: &mut dyn Write) -> io::Re
 
 /// How often and how much was traded; of a workload, in its measured part.
 fn traded(plan: &FeedPlan, fills: &[Fill]) -> String {
-    let measured = fills.iter().filter(|fill| fill.event >= plan.prefill());
+    let measured = plan.measured(fills);
     let (trades, volume) = measured.fold((0, 0), |(trades, volume), fill| (trades + 1, volume + fill.quantity.0));
     let before = match fills.len() - trades {
         0 => String::new(),
