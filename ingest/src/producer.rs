@@ -7,7 +7,7 @@
 //!    order starts again from what stands.
 //! 3. At most `max_in_flight` records are without an answer.
 //!
-//! Left out on purpose: making identities, and waiting for what the exchange answers ([`crate::outcome`]).
+//! Left out on purpose: making identities, and waiting for what the exchange answers.
 
 use hoga_core::{Record, Timestamp, Topic};
 use hoga_topics::{Ack, Log, LogError, TopicPartition, Writer, catalogue, partitioner};
