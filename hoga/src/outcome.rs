@@ -11,7 +11,7 @@ use crate::reading;
 use crate::stop::Stop;
 use hoga_core::records::{LedgerAccount, Reason};
 use hoga_core::{AccountId, ClientId, Record, Topic};
-use hoga_topics::{Log, LogRecord, Reader, TopicPartition, Visibility, partitioner};
+use hoga_topics::{Log, LogRecord, Reader, TopicPartition, Visibility, catalogue, partitioner};
 use std::time::{Duration, Instant};
 
 /// The topics that tell what became of a command, from before it was sent.
@@ -127,7 +127,9 @@ fn judge(record: &Record, asked: &Asked<'_>, (at, offset): (TopicPartition, u64)
             ours.then(|| Err(Failure::Refused(letter.reason.clone())))
         }
         (listed, Asked::Control(id)) => match Asked::of(listed) {
-            Some(Asked::Control(found)) if found == *id => Some(Ok(format!("{}: done", listed.kind()))),
+            Some(Asked::Control(found)) if found == *id => {
+                Some(Ok(format!("{} {}: done", listed.kind(), catalogue::key_of(Topic::Instruments, listed))))
+            }
             _ => None,
         },
         _ => None,

@@ -7,13 +7,13 @@ use hoga_topics::{Log, TopicPartition};
 
 /// Lists KRW, BTC and their instrument, opens it, and funds two accounts, at a running `hoga up`.
 fn open_market(place: &Place) {
-    place.run("list-asset KRW --digits 0").printed(&["AssetListing: done"]);
-    place.run("list-asset BTC --digits 8").printed(&["AssetListing: done"]);
-    place.run("set-fees standard --maker-ppm 200 --taker-ppm 500").printed(&["FeeSchedule: done"]);
+    place.run("list-asset KRW --digits 0").printed(&["AssetListing KRW: done"]);
+    place.run("list-asset BTC --digits 8").printed(&["AssetListing BTC: done"]);
+    place.run("set-fees standard --maker-ppm 200 --taker-ppm 500").printed(&["FeeSchedule standard: done"]);
     place
         .run("list-instrument KRW-BTC --base BTC --quote KRW --tick 1000 --lot 0.001 --fees standard")
-        .printed(&["InstrumentListing: done"]);
-    place.run("set-phase KRW-BTC open").printed(&["PhaseChange: done"]);
+        .printed(&["InstrumentListing KRW-BTC: done"]);
+    place.run("set-phase KRW-BTC open").printed(&["PhaseChange KRW-BTC: done"]);
     place.run("deposit alice KRW 1000000").printed(&["DEPOSIT: alice 1000000 KRW, balance 1000000 KRW"]);
     place.run("deposit bob BTC 2").printed(&["DEPOSIT: bob 2 BTC, balance 2 BTC"]);
 }
