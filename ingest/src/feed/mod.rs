@@ -2,7 +2,7 @@
 //!
 //! A [`FeedPlan`] is a file and what it needs: accounts, an instrument, money. Its steps are a pure function of file
 //! and options, so that a feed which was killed makes the same sequence again and goes on from what already stands
-//! in the log ([`resume`]). [`run`] plays it; [`check`] compares what came out with what the venue recorded, and
+//! in the log ([`resume`]). [`run()`] plays it; [`check`] compares what came out with what the venue recorded, and
 //! [`oracle`] with what the naive book makes of the same sequence.
 //!
 //! Invariants:
