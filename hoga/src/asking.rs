@@ -20,12 +20,12 @@ pub fn ask(context: &Context, make: impl FnOnce(ClientId, Timestamp) -> Record) 
     let asked = Asked::of(&record).expect("only commands with an outcome are asked");
     let timeout = Duration::from_secs(config.answer_timeout_s);
     let mut watch = Watch::start(log, &asked)?;
-    let mut poster = Poster::new(log)?;
-    poster.send(&record)?;
-    let sent = poster.finish(timeout)?[0];
+    let mut poster = Poster::new(log, timeout)?;
+    let sent = poster.send(&record)?;
+    poster.finish()?;
     let out = &mut io::stdout().lock();
     if folder.own.is_some() {
-        writeln!(out, "{} stands at {} offset {}; {}", record.kind(), sent.0, sent.1, folder.nobody_works())?;
+        writeln!(out, "{} stands in {sent}; {}", record.kind(), folder.nobody_works())?;
         return Ok(());
     }
     writeln!(out, "{}", watch.wait(log, &asked, sent, timeout, &context.stop)?)?;

@@ -8,6 +8,7 @@
 //! turns it into [`Failure::Refused`].
 
 use hoga_ingest::feed::FeedError;
+use hoga_ingest::producer::ProduceError;
 use hoga_runtime::{DriverError, RuntimeError};
 use hoga_topics::LogError;
 use hoga_topics::channel::ReadError;
@@ -136,12 +137,23 @@ impl From<RuntimeError> for Failure {
     }
 }
 
+impl From<ProduceError> for Failure {
+    fn from(error: ProduceError) -> Self {
+        match error {
+            ProduceError::Timeout { .. } | ProduceError::Unknown { .. } => Self::TimedOut(error.to_string()),
+            ProduceError::Send { source: LogError::TooLarge { .. }, .. } => Self::Refused(error.to_string()),
+            ProduceError::Send { .. } | ProduceError::Acks { .. } => Self::Stopped(error.to_string()),
+        }
+    }
+}
+
 impl From<FeedError> for Failure {
     fn from(error: FeedError) -> Self {
         match error {
             FeedError::Log(error) => error.into(),
             FeedError::Read(error) => error.into(),
             FeedError::Owners(error) => error.into(),
+            FeedError::Produce(error) => error.into(),
             other => Self::Unavailable(other.to_string()),
         }
     }

@@ -59,26 +59,25 @@ impl Watch {
         Ok(Self { readers })
     }
 
-    /// Waits for the outcome of the command that stands at `sent`: what was done, in words.
+    /// Waits for the outcome of the command that stands in `sent`: what was done, in words.
     pub fn wait(
         &mut self,
         log: &dyn Log,
         asked: &Asked<'_>,
-        sent: (TopicPartition, u64),
+        sent: TopicPartition,
         timeout: Duration,
         stop: &Stop,
     ) -> Result<String, Failure> {
         let deadline = Instant::now() + timeout;
         loop {
             let seen = log.signal().version();
-            if let Some(outcome) = self.poll(asked, sent)? {
+            if let Some(outcome) = self.poll(asked)? {
                 return outcome;
             }
-            let (at, offset) = sent;
-            stop.check(&format!("the command stands at {at} offset {offset} and will be done"))?;
+            stop.check(&format!("the command stands in {sent} and will be done"))?;
             if Instant::now() >= deadline {
                 return Err(Failure::TimedOut(format!(
-                    "no outcome of the command at {at} offset {offset} within {} s; it stands there and will be done: is `hoga up` well? look with `hoga tail` or wait longer with --answer-timeout-s",
+                    "no outcome of the command in {sent} within {} s; it stands there and will be done: is `hoga up` well? look with `hoga tail` or wait longer with --answer-timeout-s",
                     timeout.as_secs()
                 )));
             }
@@ -86,18 +85,14 @@ impl Watch {
         }
     }
 
-    fn poll(
-        &mut self,
-        asked: &Asked<'_>,
-        sent: (TopicPartition, u64),
-    ) -> Result<Option<Result<String, Failure>>, Failure> {
+    fn poll(&mut self, asked: &Asked<'_>) -> Result<Option<Result<String, Failure>>, Failure> {
         let mut batch: Vec<LogRecord> = Vec::new();
         for (at, reader) in &mut self.readers {
             batch.clear();
             reader.poll(512, &mut batch)?;
             for stored in &batch {
                 let Ok(frame) = hoga_schemas::open(stored.value.as_deref().unwrap_or_default()) else { continue };
-                let outcome = judge(&reading::decode(*at, stored.offset, &frame)?, asked, sent);
+                let outcome = judge(&reading::decode(*at, stored.offset, &frame)?, asked);
                 if outcome.is_some() {
                     return Ok(outcome);
                 }
@@ -108,7 +103,7 @@ impl Watch {
 }
 
 /// The outcome that a record tells; `None` if it is about something else.
-fn judge(record: &Record, asked: &Asked<'_>, (at, offset): (TopicPartition, u64)) -> Option<Result<String, Failure>> {
+fn judge(record: &Record, asked: &Asked<'_>) -> Option<Result<String, Failure>> {
     match (record, asked) {
         (Record::JournalEntry(entry), Asked::Money(account, id)) => {
             let ours = entry.client_id.as_ref() == Some(*id) && entry.account == **account;
@@ -122,8 +117,9 @@ fn judge(record: &Record, asked: &Asked<'_>, (at, offset): (TopicPartition, u64)
             let ours = refused.client_id == **id && refused.account == **account;
             ours.then(|| Err(refusal(refused.reason, refused.detail.as_deref())))
         }
-        (Record::DeadLetter(letter), Asked::Control(_)) => {
-            let ours = letter.topic == at.topic.name() && letter.partition == at.partition && letter.offset == offset;
+        (Record::DeadLetter(letter), Asked::Control(id)) => {
+            let refused = hoga_schemas::open(&letter.value).and_then(|frame| hoga_schemas::decode(&frame)).ok()?;
+            let ours = matches!(Asked::of(&refused), Some(Asked::Control(found)) if found == *id);
             ours.then(|| Err(Failure::Refused(letter.reason.clone())))
         }
         (listed, Asked::Control(id)) => match Asked::of(listed) {

@@ -1,15 +1,17 @@
-//! Appends records as an unsequenced writer: each to the topic of its kind, in the partition of its key.
+//! Commands as an unsequenced writer sends them: each to the topic of its kind, with an id and a time of its own.
 //!
 //! Invariants:
-//! 1. Each record's offset is known at the end, or [`Failure::TimedOut`] says that one is not. Sending it again is
-//!    safe: a command's identity (its id and valid-until) is taken once.
+//! 1. An id is never given twice, whichever process asks.
 //! 2. A recorded log is written by `hoga feed` alone: its records bring the time of the recording.
+//!
+//! Left out on purpose: sending itself, and sending again; that is hoga-ingest's producer.
 
 use crate::exit::Failure;
 use hoga_core::records::RecordKind;
 use hoga_core::{ClientId, Record, Timestamp, Topic};
-use hoga_topics::{Ack, Log, TimeMode, TopicPartition, Writer, catalogue, partitioner};
-use std::time::{Duration, Instant, SystemTime};
+use hoga_ingest::producer::{Producer, ProducerOptions};
+use hoga_topics::{Log, TimeMode, TopicPartition};
+use std::time::{Duration, SystemTime};
 
 /// The time now, as a producer fills it in.
 pub fn now() -> Timestamp {
@@ -53,82 +55,34 @@ pub fn topic_of(kind: RecordKind) -> Option<Topic> {
     }
 }
 
-/// Sends records and gathers their offsets.
-pub struct Poster<'a> {
-    log: &'a dyn Log,
-    writer: Box<dyn Writer>,
-    places: Vec<TopicPartition>,
-    offsets: Vec<Option<u64>>,
-    known: usize,
-    value: Vec<u8>,
-}
+/// Sends commands, each to the topic of its kind.
+pub struct Poster<'a>(Producer<'a>);
 
 impl<'a> Poster<'a> {
-    /// Writes to a wall log.
-    pub fn new(log: &'a dyn Log) -> Result<Self, Failure> {
+    /// Writes to a wall log; a record is given up when it has no answer for that long.
+    pub fn new(log: &'a dyn Log, timeout: Duration) -> Result<Self, Failure> {
         if log.time_mode() == TimeMode::Recorded {
             let what =
                 "this is a recorded log: its past is fixed and only `hoga feed` writes to it; use another --data-dir";
             return Err(Failure::Unavailable(what.into()));
         }
-        let (places, offsets, value) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { log, writer: log.writer()?, places, offsets, known: 0, value })
+        Ok(Self(Producer::new(log, ProducerOptions { timeout, ..ProducerOptions::default() })?))
     }
 
-    /// Takes a record; it goes out with the next batch.
+    /// Takes a command; it goes out with the next batch. Returns where it goes.
     pub fn send(&mut self, record: &Record) -> Result<TopicPartition, Failure> {
         let topic = topic_of(record.kind()).expect("only commands are posted");
-        let key = catalogue::key_of(topic, record);
-        let to = TopicPartition::new(topic, partitioner::partition(key.as_bytes(), self.log.partitions(topic)));
-        self.value.clear();
-        self.value.extend(hoga_schemas::encode(record));
-        self.writer.send(to, key.as_bytes(), &self.value, None, self.places.len() as u64)?;
-        self.places.push(to);
-        self.offsets.push(None);
-        Ok(to)
+        Ok(self.0.send(topic, record, None)?)
     }
 
-    /// Sends out what was taken, and gathers the answers that have come.
+    /// Sends out what was taken.
     pub fn flush(&mut self) -> Result<(), Failure> {
-        self.writer.flush()?;
-        let mut acks: Vec<Ack> = Vec::new();
-        self.writer.acks(&mut acks)?;
-        for ack in acks {
-            let index = ack.token as usize;
-            if ack.offset.is_none() {
-                return Err(self.not_known(index));
-            }
-            self.offsets[index] = ack.offset;
-            self.known += 1;
-        }
+        Ok(self.0.flush()?)
+    }
+
+    /// Waits until all stand in the log and are durable.
+    pub fn finish(self) -> Result<(), Failure> {
+        self.0.finish()?;
         Ok(())
-    }
-
-    /// Waits until all stand in the log and are durable; where each stands.
-    pub fn finish(mut self, timeout: Duration) -> Result<Vec<(TopicPartition, u64)>, Failure> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            let seen = self.log.signal().version();
-            self.flush()?;
-            if self.known == self.places.len() {
-                break;
-            }
-            if Instant::now() >= deadline {
-                let first = self.offsets.iter().position(Option::is_none).expect("one is not known");
-                return Err(self.not_known(first));
-            }
-            self.log.signal().wait(seen, Duration::from_millis(20));
-        }
-        self.log.sync()?;
-        Ok(self.places.into_iter().zip(self.offsets.into_iter().flatten()).collect())
-    }
-
-    fn not_known(&self, index: usize) -> Failure {
-        Failure::TimedOut(format!(
-            "record {} of {} to {}: it is not known whether it stands there; send it again with the same id and valid-until, it counts once",
-            index + 1,
-            self.places.len(),
-            self.places[index]
-        ))
     }
 }

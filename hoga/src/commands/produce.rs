@@ -38,8 +38,9 @@ impl Args {
         let mut lines = self.open()?;
         let folder = Folder::own_or_served(context, MAIN, None)?;
         let config = &context.settings.config;
+        let timeout = Duration::from_secs(config.answer_timeout_s);
         let mut work =
-            Work { poster: Poster::new(&*folder.log)?, ids: Ids::new(), posted: BTreeMap::new(), refused: 0 };
+            Work { poster: Poster::new(&*folder.log, timeout)?, ids: Ids::new(), posted: BTreeMap::new(), refused: 0 };
         let mut progress = Progress::new("lines", None);
         let (mut number, mut text) = (0, Vec::new());
         while read_line(&mut lines, &mut text)? {
@@ -55,7 +56,7 @@ impl Args {
         }
         drop(progress);
         let Work { poster, posted, refused, .. } = work;
-        poster.finish(Duration::from_secs(config.answer_timeout_s))?;
+        poster.finish()?;
         summary(&folder, number, &posted)?;
         context.stop.check(&format!("lines 1 to {number} were read, begin again behind them"))?;
         match refused {

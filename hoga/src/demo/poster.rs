@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub const VALID_FOR_MS: i64 = 300_000;
 /// Flat out, so many records go out together.
 const BATCH: u64 = 256;
-/// How long the log may take to tell where the last records stand.
+/// How long the log may take to tell where records stand.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// When each order was posted, in the order of sending within its partition.
@@ -32,11 +32,11 @@ pub struct Posted {
 
 /// Appends records and waits until all of them stand in the log.
 pub fn post_all(log: &dyn Log, records: impl Iterator<Item = Record>) -> Result<(), Failure> {
-    let mut poster = Poster::new(log)?;
+    let mut poster = Poster::new(log, ANSWER_TIMEOUT)?;
     for record in records {
         poster.send(&record)?;
     }
-    poster.finish(ANSWER_TIMEOUT).map(drop)
+    poster.finish()
 }
 
 /// Posts `orders` orders (and the cancels between them) flat out, or `pace` commands a second.
@@ -49,7 +49,7 @@ pub fn post_orders(
 ) -> Result<Posted, Failure> {
     let mut posted =
         Posted { partitions: vec![Vec::new(); log.partitions(Topic::Orders) as usize], ..Posted::default() };
-    let mut poster = Poster::new(log)?;
+    let mut poster = Poster::new(log, ANSWER_TIMEOUT)?;
     let mut progress = Progress::new("orders posted", Some(orders));
     let (started, mut valid_until) = (Instant::now(), now().plus_ms(VALID_FOR_MS));
     while posted.orders < orders {
@@ -77,6 +77,6 @@ pub fn post_orders(
             poster.flush()?;
         }
     }
-    poster.finish(ANSWER_TIMEOUT)?;
+    poster.finish()?;
     Ok(posted)
 }
