@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. What is read is applied at once; between steps the engine stands at the reader's position.
 //! 2. A mark says only what is delivered: the offset of the first input whose effects are not all delivered.
-//! 3. Past a bound of undelivered effects nothing is read.
+//! 3. Past a bound of undelivered effects nothing is applied.
 //! 4. A clean end is: all delivered, the mark acknowledged, the snapshot written.
 
 use crate::beats::Beats;
@@ -123,20 +123,22 @@ impl Active {
     /// Reads and applies a batch, unless a bound says no.
     fn read(&mut self, context: &mut Context) -> Result<bool, DriverError> {
         let limits = context.process.config.limits;
-        if self.must_wait(context, &limits)? {
-            self.held_back += 1;
-            self.read_all = false;
-            return Ok(false);
-        }
+        // Looking for input first: an idle machine asks nobody how far the others are.
         self.read_all = self.reader.fill(limits.batch_records)? == 0;
         if self.read_all {
+            return Ok(false);
+        }
+        if self.must_wait(context, &limits)? {
+            self.held_back += 1;
             return Ok(false);
         }
         if let Some(hook) = &context.process.config.before_apply {
             hook(context.machine, context.input.partition, self.reader.position());
         }
         let Self { engine, reader, outputs, .. } = self;
-        while let Some(accepted) = reader.read_filled()? {
+        while !is_full(outputs, &limits)
+            && let Some(accepted) = reader.read_filled()?
+        {
             engine.apply(&accepted, &mut |effect| outputs.emit(effect, &mut *context.writer))?;
             self.applied += 1;
         }
@@ -145,8 +147,7 @@ impl Active {
     }
 
     fn must_wait(&self, context: &Context, limits: &Limits) -> Result<bool, DriverError> {
-        let (records, bytes) = self.outputs.owed();
-        if records >= limits.undelivered_records || bytes >= limits.undelivered_bytes {
+        if is_full(&self.outputs, limits) {
             return Ok(true);
         }
         if context.machine != MachineKind::Admission || self.stage != Stage::Running {
@@ -308,6 +309,12 @@ impl Active {
         status.alarms.refused_clocks = self.engine.state().clock.refused_clocks();
         status.alarms.forged = self.reader.dropped().forged;
     }
+}
+
+/// Whether as much is undelivered as may be.
+fn is_full(outputs: &Outputs, limits: &Limits) -> bool {
+    let (records, bytes) = outputs.owed();
+    records >= limits.undelivered_records || bytes >= limits.undelivered_bytes
 }
 
 /// Appends a clock to the machine's own input.

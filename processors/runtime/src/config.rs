@@ -36,7 +36,7 @@ pub enum SnapshotWriter {
 pub struct Limits {
     /// Input records read and applied in one step.
     pub batch_records: usize,
-    /// Effects of one driver sent and not delivered; at it the driver stops reading. One apply may go past it.
+    /// Effects of one driver sent and not delivered; at it the driver applies nothing more. One apply may go past it.
     pub undelivered_records: usize,
     /// The same in bytes.
     pub undelivered_bytes: usize,

@@ -5,6 +5,7 @@
 use super::format;
 use crate::config::SnapshotWriter;
 use crate::error::DriverError;
+use bytes::Bytes;
 use hoga_core::MachineKind;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
@@ -48,7 +49,7 @@ struct Job {
     machine: MachineKind,
     partition: u32,
     name: Name,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     /// What a mark covers so far: only snapshots up to it count as usable when old ones are deleted.
     marked: u64,
     outcomes: Arc<Outcomes>,
@@ -89,7 +90,7 @@ impl Snapshots {
         outcomes: &Arc<Outcomes>,
     ) {
         let name = Name { offset: header.input.offset, epoch: header.epoch };
-        let bytes = format::encode(header, state);
+        let bytes = format::encode(header, state).into();
         let job = Job { machine, partition, name, bytes, marked, outcomes: outcomes.clone() };
         let sender = self.lock().as_ref().map(|(sender, _)| sender.clone());
         match sender {
@@ -166,10 +167,10 @@ impl Files {
         self.wait("writing snapshot", &path, self.store.put(&path, payload)).map(|_| ())
     }
 
-    fn get(&self, machine: MachineKind, partition: u32, name: Name) -> Result<Vec<u8>, DriverError> {
+    fn get(&self, machine: MachineKind, partition: u32, name: Name) -> Result<Bytes, DriverError> {
         let path = name.path(machine, partition);
         let read = async { self.store.get(&path).await?.bytes().await };
-        self.wait("reading snapshot", &path, read).map(|bytes| bytes.to_vec())
+        self.wait("reading snapshot", &path, read)
     }
 
     fn delete(&self, machine: MachineKind, partition: u32, name: Name) -> Result<(), DriverError> {
