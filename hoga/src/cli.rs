@@ -3,7 +3,7 @@
 //! Left out on purpose: what the subcommands do; each is a file in `commands/` with its own arguments.
 
 use crate::commands::Command;
-use crate::config::{self, Resolved, SETTINGS};
+use crate::config::{self, Config, Resolved, SETTINGS};
 use crate::exit::{Failure, exit_codes_text};
 use crate::stop::Stop;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
@@ -40,11 +40,16 @@ fn command() -> clap::Command {
     let heading = "Settings (also in hoga.toml and the environment, see docs/configuration.md)";
     let config =
         Arg::new("config").long("config").value_name("FILE").help("The configuration file [default: hoga.toml]");
+    let defaults = Config::default();
     let flags = SETTINGS.iter().map(|setting| {
+        let default = match (setting.get)(&defaults) {
+            by_command if by_command.is_empty() => by_command,
+            value => format!(" [default: {value}]"),
+        };
         Arg::new(setting.key)
             .long(setting.flag())
             .value_name(setting.value)
-            .help(format!("{} [env: {}]", setting.help, setting.env()))
+            .help(format!("{} [env: {}]{default}", setting.help, setting.env()))
             // Fixed ones are many and rarely given: `--help` shows them, `-h` does not.
             .hide_short_help(setting.key != "data_dir")
     });

@@ -66,6 +66,12 @@ impl Pipeline {
         self.runtime.status().len()
     }
 
+    /// What calls for a person, for each machine: a parked channel, refused clocks, forged records.
+    pub fn alarms(&self) -> Vec<String> {
+        let alarmed = self.runtime.status().into_iter().filter(|status| status.alarms.any());
+        alarmed.map(|status| format!("{}/{}: {:?}", status.kind, status.partition, status.alarms)).collect()
+    }
+
     /// An error if a machine has failed.
     pub fn check(&self) -> Result<(), Failure> {
         self.runtime.failed().map_or(Ok(()), |why| Err(Failure::Stopped(why)))

@@ -10,6 +10,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How often to look whether to end, whether a machine has failed, whether something calls for a person.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Arguments of `hoga up`: none of its own.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -35,9 +38,15 @@ impl Args {
             io::stdout(),
             "hoga is up: {machines} machines on {place}, the log is served on {address}; Ctrl-C ends it"
         )?;
+        let mut told = Vec::new();
         while !context.stop.requested() {
             pipeline.check()?;
-            std::thread::sleep(Duration::from_millis(100));
+            let alarms = pipeline.alarms();
+            if alarms != told {
+                alarms.iter().for_each(|alarm| tracing::warn!("alarm: {alarm}"));
+                told = alarms;
+            }
+            std::thread::sleep(LOOK);
         }
         // Nobody's write comes in while the machines finish.
         drop(server);
