@@ -23,6 +23,7 @@ mod pipeline;
 mod posting;
 mod progress;
 mod reading;
+mod reservations;
 mod stop;
 
 use std::process::ExitCode;

@@ -4,7 +4,9 @@ use crate::cli::Context;
 use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::ledger::Ledger;
-use hoga_core::{AccountId, Decimal};
+use crate::reservations;
+use hoga_core::{AccountId, AssetCode, Decimal};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// Arguments of `hoga balances`.
@@ -16,28 +18,39 @@ pub struct Args {
 }
 
 impl Args {
-    /// Reads the journal and prints.
+    /// Reads the journal, for an account its order events too, and prints.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let folder = Folder::reach(context)?;
         let ledger = Ledger::read(&*folder.log, &context.stop)?;
         let out = &mut io::stdout().lock();
         match self.account {
-            Some(account) => of_account(&ledger, &account, out),
+            Some(account) => {
+                let held = reservations::held(&*folder.log, &account, &context.stop)?;
+                of_account(&ledger, &held, &account, out)
+            }
             None => trial_balance(&ledger, out),
         }
     }
 }
 
-fn of_account(ledger: &Ledger, account: &AccountId, out: &mut dyn Write) -> Result<(), Failure> {
+/// Prints total, held and available (total less held) of each asset that the account ever had.
+fn of_account(
+    ledger: &Ledger,
+    held: &BTreeMap<AssetCode, Decimal>,
+    account: &AccountId,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     let rows: Vec<_> = ledger.balances().filter(|(line, _)| line.account.as_ref() == Some(account)).collect();
     if rows.is_empty() {
         return Err(Failure::Refused(format!(
             "account {account}: the journal has no entry; was a deposit made to it?"
         )));
     }
-    writeln!(out, "{:<12} {:>28}", "ASSET", "BALANCE")?;
-    for (line, balance) in rows {
-        writeln!(out, "{:<12} {balance:>28}", line.asset)?;
+    writeln!(out, "{:<12} {:>22} {:>22} {:>22}", "ASSET", "TOTAL", "HELD", "AVAILABLE")?;
+    for (line, total) in rows {
+        let held = held.get(&line.asset).copied().unwrap_or_default();
+        let available = Decimal(total.0 - held.0);
+        writeln!(out, "{:<12} {total:>22} {held:>22} {available:>22}", line.asset)?;
     }
     Ok(())
 }

@@ -41,7 +41,10 @@ fn an_order_is_traded_and_settled_and_everything_is_there_after_a_restart() {
     // 380,000 won and a taker's fee of 190; the maker's is 76.
     place.run("withdraw alice KRW 619810").printed(&["balance 0 KRW"]);
     place.run("withdraw alice KRW 1").expect(1, &["refused: INSUFFICIENT_BALANCE"]);
-    place.run("balances bob").printed(&["BTC", "1.996", "KRW", "379924"]);
+    // Of bob's order 0.006 still rests, and is held.
+    let balances = place.run("balances bob").printed(&["TOTAL", "HELD", "AVAILABLE"]).out;
+    let rows: Vec<Vec<&str>> = balances.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[1..], [vec!["BTC", "1.996", "0.006", "1.99"], vec!["KRW", "379924", "0", "379924"]]);
     place.run("hash --state").expect(3, &["`hoga up` has the machines"]);
     assert_eq!(up.stop(), 0, "SIGTERM ends it cleanly");
     let before = place.run("hash executions journal order-events").printed(&["executions", "journal"]).out;
