@@ -38,9 +38,9 @@ pub struct MarkOutput {
     pub topic: Topic,
     /// The partition written.
     pub partition: u32,
-    /// The channel's count there.
+    /// The channel's count there; 0 before its first record.
     pub number: u64,
-    /// The offset of that record.
+    /// The offset of that record; before the first, of the owner's copied claim.
     pub offset: u64,
     /// The channel's running hash there.
     pub hash: u64,
@@ -57,7 +57,7 @@ pub struct Mark {
     pub epoch: u64,
     /// All effects of the input before this offset are delivered.
     pub next_offset: u64,
-    /// Each channel that has written anything.
+    /// Every partition that the machine writes.
     pub outputs: Vec<MarkOutput>,
 }
 

@@ -391,6 +391,19 @@ fn rule_10_clocks_are_passed_on_in_a_recorded_log_and_written_in_a_wall_log() {
 }
 
 #[test]
+fn rule_10_a_machine_runs_once_its_first_clock_has_come() {
+    let is_clock = |sent: &Sent<'_>| hoga_schemas::open(sent.value).unwrap().kind == RecordKind::Clock;
+    let (mut world, lose) = faulty(Fault::Lose, is_clock);
+    let mut node = world.start();
+    for _ in 0..500 {
+        world.round(&mut node);
+    }
+    assert!(matches!(holds(&node, 0).phase, MachinePhase::Restoring { .. }), "{:?}", holds(&node, 0).phase);
+    lose.store(false, Ordering::Relaxed);
+    world.settle(&mut node);
+}
+
+#[test]
 fn rule_10_a_backlog_is_drained_by_extra_clocks() {
     let mut world = World::plain();
     let mut node = world.start();
