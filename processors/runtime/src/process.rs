@@ -53,7 +53,7 @@ impl Process {
         store: Arc<dyn ObjectStore>,
         config: RuntimeConfig,
     ) -> Result<Arc<Self>, RuntimeError> {
-        let snapshots = Snapshots::new(store, config.limits.snapshots_kept, config.snapshot_writer)
+        let snapshots = Snapshots::new(log.clone(), store, config.limits.snapshots_kept, config.snapshot_writer)
             .map_err(RuntimeError::Thread)?;
         let view = OwnersView::open(&*log)?;
         let view_position = AtomicU64::new(view.position());

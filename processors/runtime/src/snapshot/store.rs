@@ -1,12 +1,16 @@
 //! Where snapshots lie: `{machine}/{partition}/{offset:020}-{epoch}.snap` in an object store.
 //!
 //! Reading is done by whoever restores; writing by a thread of its own, so that an order never waits for it.
+//!
+//! Invariant: a snapshot is written only once the input that it was made of is durable. One that outlived its input
+//! would come to look usable when the log has grown past it with other records.
 
 use super::format;
 use crate::config::SnapshotWriter;
 use crate::error::DriverError;
 use bytes::Bytes;
 use hoga_core::MachineKind;
+use hoga_topics::Log;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,15 +67,19 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Snapshots in a store; of each machine `kept` usable ones stay.
-    pub fn new(store: Arc<dyn ObjectStore>, kept: usize, writer: SnapshotWriter) -> std::io::Result<Self> {
-        let files = Arc::new(Files { store, io: Mutex::new(tokio::runtime::Builder::new_current_thread().build()?) });
+    /// Snapshots in a store of machines that read `log`; of each machine `kept` usable ones stay.
+    pub fn new(
+        log: Arc<dyn Log>,
+        store: Arc<dyn ObjectStore>,
+        kept: usize,
+        writer: SnapshotWriter,
+    ) -> std::io::Result<Self> {
+        let files = Arc::new(Files::new(log, store)?);
         let background = match writer {
             SnapshotWriter::Inline => None,
             SnapshotWriter::Background => {
                 let (sender, jobs) = sync_channel::<Job>(WAITING);
-                let io = tokio::runtime::Builder::new_current_thread().build()?;
-                let files = Files { store: files.store.clone(), io: Mutex::new(io) };
+                let files = Files::new(files.log.clone(), files.store.clone())?;
                 let run = move || jobs.iter().for_each(|job| files.run(job, kept));
                 Some((sender, std::thread::Builder::new().name("hoga-snapshots".into()).spawn(run)?))
             }
@@ -145,11 +153,16 @@ impl Drop for Snapshots {
 
 /// The store, called from threads that are not async.
 struct Files {
+    log: Arc<dyn Log>,
     store: Arc<dyn ObjectStore>,
     io: Mutex<tokio::runtime::Runtime>,
 }
 
 impl Files {
+    fn new(log: Arc<dyn Log>, store: Arc<dyn ObjectStore>) -> std::io::Result<Self> {
+        Ok(Self { log, store, io: Mutex::new(tokio::runtime::Builder::new_current_thread().build()?) })
+    }
+
     fn run(&self, job: Job, kept: usize) {
         match self.put(&job).and_then(|()| self.delete_old(&job, kept)) {
             Ok(()) => job.outcomes.written.fetch_add(1, Ordering::Release),
@@ -162,6 +175,7 @@ impl Files {
     }
 
     fn put(&self, job: &Job) -> Result<(), DriverError> {
+        self.log.sync()?;
         let path = job.name.path(job.machine, job.partition);
         let payload = PutPayload::from(job.bytes.clone());
         self.wait("writing snapshot", &path, self.store.put(&path, payload)).map(|_| ())

@@ -240,7 +240,7 @@ impl World {
     }
 
     pub fn snapshot_store(&self) -> Snapshots {
-        Snapshots::new(self.store.clone(), usize::MAX, SnapshotWriter::Inline).unwrap()
+        Snapshots::new(Arc::new(self.log.clone()), self.store.clone(), usize::MAX, SnapshotWriter::Inline).unwrap()
     }
 
     pub fn overwrite(&self, path: &object_store::path::Path, bytes: &[u8]) {
