@@ -328,14 +328,12 @@ pub(crate) fn send_clock(context: &mut Context, now: Timestamp, class: u64) -> R
 fn accounts_are_ahead(context: &Context, bound: u64) -> Result<bool, DriverError> {
     let log = &*context.process.log;
     for partition in 0..log.partitions(Topic::Accounts) {
-        let end = log.bounds(TopicPartition::new(Topic::Accounts, partition))?.end;
-        if end <= bound {
-            continue;
-        }
+        // In this order: read later, the end is never behind what holds has done.
         let done = context
             .process
             .owners(|owners| owners.of(MachineKind::Holds, partition).map_or(0, |owned| owned.progress()));
-        if end - done > bound {
+        let end = log.bounds(TopicPartition::new(Topic::Accounts, partition))?.end;
+        if end.saturating_sub(done) > bound {
             return Ok(true);
         }
     }
