@@ -39,7 +39,7 @@ impl Pool {
             let now = wall_now();
             let Round { worked, wake_at } = self.round(worker, now);
             if !worked {
-                let left = Duration::from_millis((wake_at.0 - now.0).max(1) as u64);
+                let left = Duration::from_millis((wake_at.0 - wall_now().0).max(1) as u64);
                 self.process.log.signal().wait(seen, left);
             }
         }
@@ -57,7 +57,8 @@ impl Pool {
             // Each worker begins elsewhere, so that they rarely meet.
             let at = (turn + worker) % self.drivers.len();
             match self.drivers[at].try_lock() {
-                Ok(mut driver) => match driver.step(now) {
+                // Its own time: clocks that waited for the other drivers would be refused as too old.
+                Ok(mut driver) => match driver.step(wall_now()) {
                     Ok(progress) => round.add(progress.worked, progress.wake_at),
                     Err(error) if error.is_handover() => {}
                     Err(error) => self.note(error.to_string()),
