@@ -37,6 +37,8 @@ pub(crate) mod token {
     pub const MARK: u64 = 0xfffd;
     pub const CLOCK: u64 = 0xfffc;
     pub const EXTRA_CLOCK: u64 = 0xfffb;
+    /// Lanes are below the first of these.
+    pub const FIRST: u64 = EXTRA_CLOCK;
 }
 
 /// What every phase needs.

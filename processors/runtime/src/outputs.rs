@@ -1,5 +1,6 @@
 //! All lanes of an owner: what it emits, with its epoch, and what is still owed.
 
+use crate::driver::token;
 use crate::engine::{Counter, Emitted};
 use crate::error::DriverError;
 use crate::lane::{Delivered, Lane, Mismatch};
@@ -26,6 +27,8 @@ impl Outputs {
         recorded: bool,
         learned: &[(TopicPartition, Delivered)],
     ) -> Self {
+        // A lane's index shares the upper bits of a token with what is no lane.
+        assert!((learned.len() as u64) < token::FIRST, "{} outputs are too many", learned.len());
         let lanes = learned.iter().enumerate();
         let lanes = lanes.map(|(index, (to, delivered))| Lane::new(*to, index, recorded, *delivered)).collect();
         Self { machine, input, epoch, lanes, emitted: 0 }
