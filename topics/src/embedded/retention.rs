@@ -95,8 +95,10 @@ impl Retention {
         replace_windows(shared, &files, copied, dropped.len());
         for file in &files {
             files::remove(&file.path)?;
+            // One by one: of two removals a crash may keep only the later, and a gap between segments is damage.
+            files::sync_folder(files::folder_of(&file.path))?;
         }
-        files::sync_folder(files::folder_of(&files[0].path))
+        Ok(())
     }
 
     /// Copies what is still needed of segments to the kept files, durably; where it stands there.
