@@ -7,6 +7,7 @@ use crate::config::{self, Config, Resolved, SETTINGS};
 use crate::exit::{Failure, exit_codes_text};
 use crate::stop::Stop;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// An exchange that lives in topics: orders in, executions, candles and balances out, all of it in one log.
@@ -67,7 +68,10 @@ fn settings(matches: &ArgMatches) -> Result<Resolved, Failure> {
 fn start_logging(filter: &str) -> Result<(), Failure> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .map_err(|error| Failure::Usage(format!("--log {filter:?} is not a filter: {error}")))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    // Colours are for eyes: in a file or pipe they would stand between the words.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(colours);
+    lines.with_writer(std::io::stderr).init();
     Ok(())
 }
 

@@ -45,9 +45,9 @@ impl Args {
         let (mut number, mut text) = (0, Vec::new());
         while read_line(&mut lines, &mut text)? {
             number += 1;
-            work.line(number, &text, config.valid_for_s)?;
+            work.line(number, &text, config.valid_for_s).map_err(|failure| broken_off(failure, number))?;
             if number % BATCH == 0 {
-                work.poster.flush()?;
+                work.poster.flush().map_err(|failure| broken_off(failure, number))?;
                 progress.set(number);
             }
             if context.stop.requested() {
@@ -56,7 +56,7 @@ impl Args {
         }
         drop(progress);
         let Work { poster, posted, refused, .. } = work;
-        poster.finish()?;
+        poster.finish().map_err(|failure| broken_off(failure, number))?;
         summary(&folder, number, &posted)?;
         context.stop.check(&format!("lines 1 to {number} were read, begin again behind them"))?;
         match refused {
@@ -106,6 +106,21 @@ impl Work<'_> {
             }
             Err(error) => refuse(error.to_string()),
         }
+    }
+}
+
+/// Says of a failure on the way what became of the lines, and how to go on without posting any twice.
+fn broken_off(failure: Failure, number: u64) -> Failure {
+    let more = |what: String| {
+        format!(
+            "{what}; {number} lines were read, and the last of them may not stand in the topics: `hoga tail` shows \
+             which do. Send the others; a line that brings its own id and validUntil may be sent again"
+        )
+    };
+    match failure {
+        Failure::Stopped(what) => Failure::Stopped(more(what)),
+        Failure::TimedOut(what) => Failure::TimedOut(more(what)),
+        other => other,
     }
 }
 
