@@ -100,12 +100,13 @@ fn parse(record: &csv::StringRecord) -> Result<Row, String> {
         other => return Err(format!("side {other:?} is not B or A, nor N of an auction's trade or fill")),
     };
     let price = record[4].parse().map_err(|error| format!("price {:?} is {error}", &record[4]))?;
-    let size: i64 = number(record, 5, "size")?;
-    if size <= 0 {
-        return Err(format!("size {size} is not above zero"));
+    // 32 bits as at the venue, so that no sum over a file's rows leaves 64.
+    let size: u32 = number(record, 5, "size")?;
+    if size == 0 {
+        return Err("size 0 is not above zero".to_owned());
     }
     let order = number(record, 6, "order_id")?;
-    Ok(Row { time: Timestamp(nanoseconds.div_euclid(1_000_000)), action, side, price, size, order })
+    Ok(Row { time: Timestamp(nanoseconds.div_euclid(1_000_000)), action, side, price, size: size.into(), order })
 }
 
 pub(crate) fn number<T: std::str::FromStr>(record: &csv::StringRecord, column: usize, name: &str) -> Result<T, String> {

@@ -224,6 +224,12 @@ fn files_that_are_not_of_the_layout_name_row_and_rule() {
         ("b_mbo.csv", Format::Mbo, format!("{header}1,1,A,B,NaN,1,1,0,1\n"), "price \"NaN\" is not a plain decimal"),
         ("c_mbo.csv", Format::Mbo, format!("{header}1,1,A,N,1.00,1,1,0,1\n"), "side \"N\" is not"),
         ("d_mbo.csv", Format::Mbo, format!("{header}1,1,A,B,1.00,0,1,0,1\n"), "size 0 is not above zero"),
+        (
+            "d2_mbo.csv",
+            Format::Mbo,
+            format!("{header}1,1,T,B,1.00,9223372036854775807,1,0,1\n"),
+            "row 1: size \"9223372036854775807\" is not a number of its range",
+        ),
         ("e_mbo.csv", Format::Mbo, format!("{header}1,1,A,B,1.00,1,1,0,0\n"), "the file ends inside an event"),
         ("f_mbo.csv", Format::Mbo, format!("{header}1,1,A\n"), "row 1: "),
         ("g_2021-04-12.csv", Format::Lobster, "1.5,9,1,1,100,1,null\n".into(), "row 1: type 9 is none of 1 to 7"),
