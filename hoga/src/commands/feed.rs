@@ -86,6 +86,7 @@ impl Args {
         }
         let out = &mut io::stdout().lock();
         summary(&report, elapsed, out)?;
+        counted(&plan, out)?;
         if report.stopped {
             return Err(Failure::Interrupted(
                 "run the same command again, it goes on from what stands in the log".into(),
@@ -130,6 +131,15 @@ fn summary(report: &RunReport, elapsed: Duration, out: &mut dyn Write) -> io::Re
     let (sent, standing) = (report.progress.sent, report.progress.standing);
     let went_on = if standing > 0 { format!(", {standing} stood there before") } else { String::new() };
     writeln!(out, "sent         {sent} records in {} ms{went_on}", elapsed.as_millis())
+}
+
+/// What of a file's messages was sent and what was passed over, where its layout has more than orders.
+fn counted(plan: &FeedPlan, out: &mut dyn Write) -> io::Result<()> {
+    let Some(counts) = plan.lobster_counts() else { return Ok(()) };
+    writeln!(out, "placed       {}", counts.placed)?;
+    writeln!(out, "reduced      {}, canceled {}", counts.reduced, counts.canceled)?;
+    writeln!(out, "marketable   {}, of these {} of unknown ids", counts.executed, counts.executed_unknown)?;
+    writeln!(out, "skipped      {} hidden, crosses, halts, {} of unknown ids", counts.skipped, counts.unknown)
 }
 
 /// How often and how much was traded; of a workload, in its measured part.
