@@ -10,7 +10,7 @@ use crate::config::SnapshotWriter;
 use crate::error::DriverError;
 use bytes::Bytes;
 use hoga_core::MachineKind;
-use hoga_topics::Log;
+use hoga_topics::{Log, TopicPartition};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -175,7 +175,10 @@ impl Files {
     }
 
     fn put(&self, job: &Job) -> Result<(), DriverError> {
-        self.log.sync()?;
+        let input = TopicPartition::new(job.machine.input(), job.partition);
+        if self.log.bounds(input)?.durable_end < job.name.offset {
+            self.log.sync()?;
+        }
         let path = job.name.path(job.machine, job.partition);
         let payload = PutPayload::from(job.bytes.clone());
         self.wait("writing snapshot", &path, self.store.put(&path, payload)).map(|_| ())
