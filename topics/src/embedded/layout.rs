@@ -42,6 +42,10 @@ impl Layout {
     /// The folder's layout, made now if there is none; an error when it is another than asked for.
     pub(super) fn open(folder: &Path, time_mode: TimeMode, partitions: &Partitions) -> Result<Self, LogError> {
         let Some(found) = Self::read(folder)? else {
+            // It is written before any segment: segments without it have lost it, and a new one would disown them.
+            if holds_files(&folder.join("segments"))? {
+                return Err(wrong(folder, format!("the file {FILE} is gone, the segments are there; {RESTORE}")));
+            }
             let layout = Self { time_mode, partitions: partitions.clone(), id: random() };
             files::replace(&folder.join(FILE), layout.text().as_bytes())?;
             return Ok(layout);
@@ -79,6 +83,15 @@ impl Layout {
 }
 
 const OTHER_FOLDER: &str = "give another --data-dir";
+const RESTORE: &str = "restore the file from a copy";
+
+fn holds_files(folder: &Path) -> Result<bool, LogError> {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(files::io("reading", folder)(error)),
+    }
+}
 
 fn wrong(folder: &Path, what: String) -> LogError {
     LogError::Layout { folder: folder.display().to_string(), what }
@@ -114,11 +127,11 @@ fn parse(text: &str) -> Result<Layout, String> {
             }),
             _ => None,
         };
-        known.ok_or_else(|| format!("the layout has the unknown line {line:?}; restore the file from a copy"))?;
+        known.ok_or_else(|| format!("the layout has the unknown line {line:?}; {RESTORE}"))?;
     }
     match (id, mode) {
         (Some(id), Some(time_mode)) if topics == Topic::ALL.len() => Ok(Layout { time_mode, partitions, id }),
-        _ => Err("the layout is incomplete; restore the file from a copy".into()),
+        _ => Err(format!("the layout is incomplete; {RESTORE}")),
     }
 }
 

@@ -100,6 +100,9 @@ fn another_layout_is_refused_with_both_values_and_the_way_out() {
             .into(),
     );
     refuses(folder.path(), &newer, "the layout is \"hoga-log 9\", this release knows \"hoga-log 1\"");
+    let mut gone = files.clone();
+    gone.remove(&folder.path().join("layout"));
+    refuses(folder.path(), &gone, "the file layout is gone, the segments are there; restore the file from a copy");
     restore(folder.path(), &files);
     for (options, expect) in [
         (
