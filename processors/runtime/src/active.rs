@@ -16,6 +16,7 @@ use crate::outputs::Outputs;
 use crate::restore::{Restored, partition_counts};
 use crate::snapshot::format::Header;
 use crate::snapshot::store::Outcomes;
+use crate::snapshot::witness::Witness;
 use crate::status::{MachinePhase, MachineStatus};
 use hoga_core::records::{Clock, Mark};
 use hoga_core::{Machine, MachineKind, Record, Timestamp, Topic};
@@ -109,7 +110,7 @@ impl Active {
         worked |= self.end(context, now)?;
         if matches!(self.stage, Stage::Replaying { .. } | Stage::Running) {
             worked |= self.beat(context, now)?;
-            self.snapshot_when_due(context);
+            self.snapshot_when_due(context)?;
         }
         context.writer.flush()?;
         let wake_at = match self.stage {
@@ -211,7 +212,7 @@ impl Active {
                 self.stage = Stage::Marking { acknowledged: false };
             }
             Stage::Marking { acknowledged: true } => {
-                self.state_hash = Some(self.snapshot(context));
+                self.state_hash = Some(self.snapshot(context)?);
                 self.stage = Stage::Saving;
             }
             Stage::Saving if self.snapshots_done() => self.stage = Stage::Ended,
@@ -225,16 +226,17 @@ impl Active {
         written.load(Ordering::Acquire) + failed.load(Ordering::Acquire) == self.snapshots_taken
     }
 
-    fn snapshot_when_due(&mut self, context: &Context) {
+    fn snapshot_when_due(&mut self, context: &Context) -> Result<(), DriverError> {
         let every = context.process.config.limits.snapshot_every_records;
         // One at a time: a slow store must not pile up states in memory.
         if self.applied - self.applied_at_snapshot >= every && self.snapshots_done() {
-            self.snapshot(context);
+            self.snapshot(context)?;
         }
+        Ok(())
     }
 
     /// Hands the state to whoever writes snapshots; the state's hash.
-    fn snapshot(&mut self, context: &Context) -> u64 {
+    fn snapshot(&mut self, context: &Context) -> Result<u64, DriverError> {
         let Context { process, machine, input, .. } = context;
         let header = Header {
             machine: *machine,
@@ -243,6 +245,7 @@ impl Active {
             fingerprint: process.fingerprint,
             partitions: partition_counts(&*process.log, *machine),
             input: self.reader.save(),
+            witness: Witness::of(&*process.log, *input, self.reader.position())?,
             engine: self.engine.state().clone(),
         };
         let state = self.engine.machine().save();
@@ -250,7 +253,7 @@ impl Active {
         self.snapshots_taken += 1;
         self.applied_at_snapshot = self.applied;
         process.snapshots.put(*machine, input.partition, &header, &state, marked, &self.outcomes);
-        xxh3_64(&state)
+        Ok(xxh3_64(&state))
     }
 
     /// Takes the answer to one of its sendings.

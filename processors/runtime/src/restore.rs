@@ -85,6 +85,12 @@ fn load(
     if header.partitions != partition_counts(&*process.log, machine) {
         return Err(format!("it was taken with other partition counts: {:?}", header.partitions));
     }
+    let agrees = header.witness.agrees(&*process.log, input, header.input.offset).map_err(|error| error.to_string())?;
+    if !agrees {
+        return Err(
+            "the records before it are others than it was taken behind: the log was cut by a crash since".into()
+        );
+    }
     let mut engine = fresh(process, machine, input);
     engine.load(header.engine, &state)?;
     Ok((engine, header.input))

@@ -1,6 +1,6 @@
 //! Snapshots: a machine's whole state at an input offset, in an object store.
 //!
-//! - [`format`]: one file. [`store`]: their names, the newest usable one, the oldest ones.
+//! - `format`: one file. `store`: their names, the newest usable one, the oldest ones. `witness`: of which past.
 //!
 //! Invariants:
 //! 1. The newest is found by the offset in its name, never by a pointer that a sleeping owner could overwrite.
@@ -9,9 +9,11 @@
 //! 3. One that is torn, of another layout, of other settings or partition counts is passed over for the one before,
 //!    and the program's log says which and why.
 //! 4. What lies past the input's end is deleted when a process starts: the log that it belonged to was cut by a crash.
+//!    Should the input have grown past it meanwhile, its witness tells.
 
 pub(crate) mod format;
 pub(crate) mod store;
+pub(crate) mod witness;
 
 pub(crate) use format::Snapshot;
 pub(crate) use store::Snapshots;

@@ -4,6 +4,7 @@
 //! 1. Any cut and any flipped bit is noticed; nothing is allocated on the word of a length.
 //! 2. Equal snapshots have equal bytes.
 
+use super::witness::Witness;
 use crate::engine::EngineState;
 use hoga_core::{MachineKind, Topic};
 use hoga_topics::ReaderPosition;
@@ -30,6 +31,8 @@ pub(crate) struct Header {
     pub partitions: Vec<(Topic, u32)>,
     /// The next input offset, and the input's channels there.
     pub input: ReaderPosition,
+    /// The input's last records before that.
+    pub witness: Witness,
     pub engine: EngineState,
 }
 
@@ -97,6 +100,7 @@ mod tests {
             fingerprint: 77,
             partitions: vec![(Topic::Books, 4)],
             input: ReaderPosition { offset: 1_234, ..ReaderPosition::default() },
+            witness: Witness::default(),
             engine: EngineState::default(),
         };
         encode(&header, b"the state of a machine")

@@ -177,7 +177,18 @@ impl World {
         panic!("not stopped: {:#?}", node.statuses());
     }
 
-    /// Judges the whole log: of every channel readers accept what a replay of its input gives, no more and no less.
+    /// Shuts a node down and compares each live state with a replay of the input up to the same offset.
+    pub fn stop_and_compare(&mut self, node: Node) -> Vec<MachineStatus> {
+        let stopped = self.stop(node);
+        for status in &stopped {
+            let machine = (self.factory)(status.kind, status.partition, &Settings::default());
+            let replayed = replay(&self.log, machine, status.partition, Some(status.next_offset)).unwrap();
+            assert_eq!(status.state_hash, Some(replayed.state_hash), "{}/{}", status.kind, status.partition);
+        }
+        stopped
+    }
+
+    /// Judges a drained log: of every channel readers accept what a replay of its input gives, no more and no less.
     /// Each machine's input end and state hash by replay.
     pub fn audit(&self) -> Vec<(MachineKind, u32, u64, u64)> {
         let mut hashes = Vec::new();
