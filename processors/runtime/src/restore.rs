@@ -88,7 +88,7 @@ fn load(
     let agrees = header.witness.agrees(&*process.log, input, header.input.offset).map_err(|error| error.to_string())?;
     if !agrees {
         return Err(
-            "the records before it are others than it was taken behind: the log was cut by a crash since".into()
+            "the records before it are others than those it was taken behind: it is of another past of this log".into(),
         );
     }
     let mut engine = fresh(process, machine, input);

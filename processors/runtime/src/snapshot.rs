@@ -8,8 +8,8 @@
 //!    written is delivered.
 //! 3. One that is torn, of another layout, of other settings or partition counts is passed over for the one before,
 //!    and the program's log says which and why.
-//! 4. What lies past the input's end is deleted when a process starts: the log that it belonged to was cut by a crash.
-//!    Should the input have grown past it meanwhile, its witness tells.
+//! 4. A snapshot is of this log: written once its input is durable, deleted at a process's start if it is past the
+//!    input's end, and passed over if the records before it are not those that its witness saw.
 
 pub(crate) mod format;
 pub(crate) mod store;

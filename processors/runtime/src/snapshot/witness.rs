@@ -1,8 +1,8 @@
 //! Which past a snapshot is of: a hash of the input's last records before it.
 //!
-//! A crash may cut the log behind a snapshot, and the input may then grow past its offset with other records, even
-//! before a process starts that would delete it (a producer may write while no machine runs). Offsets and marks fit
-//! again, the past does not. The records themselves tell.
+//! Someone may put an older copy of the log back and leave the snapshots, or have those of another log. Once the log
+//! has grown past them, offsets and marks fit again, the past does not. The records themselves tell. (A crash cannot
+//! do this: a snapshot is written only behind durable input.)
 
 use hoga_topics::{Log, LogError, LogRecord, TopicPartition, Visibility};
 use serde::{Deserialize, Serialize};
