@@ -17,7 +17,7 @@ use crate::restore::restore;
 use crate::routes::Routes;
 use crate::status::{MachinePhase, MachineStatus};
 use hoga_core::{MachineKind, Record, Timestamp};
-use hoga_topics::owners::OWNERS;
+use hoga_topics::owners::{OWNERS, Ownership};
 use hoga_topics::{Ack, TimeMode, TopicPartition, Writer, catalogue};
 use std::sync::{Arc, Mutex};
 
@@ -61,6 +61,19 @@ impl Context {
     /// Whether this owner writes clocks: in a wall log, for a machine with timers.
     pub fn writes_clocks(&self) -> bool {
         self.machine.keeps_time() && self.process.log.time_mode() == TimeMode::Wall
+    }
+
+    /// Looks at what `owners` says of this machine, as long as `epoch` is the newest there. What stands there for a
+    /// newer owner is true of what that one learned, not of what this one did.
+    pub fn owned<T>(&self, epoch: u64, look: impl FnOnce(&Ownership) -> T) -> Result<T, DriverError> {
+        let (machine, input) = (self.machine, self.input);
+        self.process.owners(|owners| {
+            let owned = owners.of(machine, input.partition).expect("its claim was read there");
+            if owned.epoch == epoch {
+                return Ok(look(owned));
+            }
+            Err(DriverError::Fenced { machine, input, epoch, newer: owned.epoch, by: owned.process.clone() })
+        })
     }
 
     fn owner(&self, epoch: u64) -> Owner {
@@ -156,17 +169,7 @@ impl Driver {
             return Ok(());
         }
         self.owners_seen = position;
-        let Context { process, machine, input, .. } = &self.context;
-        process.owners(|owners| match owners.of(*machine, input.partition) {
-            Some(owned) if owned.epoch > epoch => Err(DriverError::Fenced {
-                machine: *machine,
-                input: *input,
-                epoch,
-                newer: owned.epoch,
-                by: owned.process.clone(),
-            }),
-            _ => Ok(()),
-        })
+        self.context.owned(epoch, |_| ())
     }
 
     fn claim(&mut self, now: Timestamp) -> Result<Progress, DriverError> {
@@ -193,10 +196,9 @@ impl Driver {
             // The owner's first record: what others write for it from here on finds its time running.
             send_clock(&mut self.context, now, token::CLOCK)?;
         }
-        let Context { process, machine, input, .. } = &self.context;
+        let Context { process, machine, .. } = &self.context;
         let routes = Routes::new(&*process.log, *machine);
-        let owned = process.owners(|owners| owners.of(*machine, input.partition).cloned());
-        let mark = owned.and_then(|owned| owned.mark).map(|standing| standing.mark);
+        let mark = self.context.owned(epoch, |owned| owned.mark.as_ref().map(|standing| standing.mark.clone()))?;
         let owner = self.context.owner(epoch);
         let learning = Learning::new(&*process.log, owner, &process.config.process, routes.lanes(), mark.as_ref())?;
         self.phase = Phase::Learning { epoch, learning };
@@ -211,7 +213,7 @@ impl Driver {
         let worked = learning.step(&mut *context.writer, mode, copy)?;
         let Some(learned) = learning.learned() else { return Ok(Progress { worked, wake_at: None }) };
         let Context { process, machine, input, .. } = &*context;
-        let marked = process.owners(|owners| owners.of(*machine, input.partition).map_or(0, |owned| owned.marked()));
+        let marked = context.owned(epoch, Ownership::marked)?;
         let restored = restore(process, *machine, *input, marked)?;
         self.phase = Phase::Active(Box::new(Active::new(context, epoch, &learned, restored, now)?));
         Ok(Progress { worked: true, wake_at: None })
