@@ -96,7 +96,7 @@ impl From<LogError> for Failure {
         let message = error.to_string();
         match error {
             LogError::InUse { .. } | LogError::Layout { .. } | LogError::NoPartition(_) => Self::Unavailable(message),
-            LogError::TooLarge { .. } | LogError::TimeMode(_) => Self::Refused(message),
+            LogError::TooLarge { .. } | LogError::TimeMode(_) | LogError::Time { .. } => Self::Refused(message),
             LogError::Cut { .. }
             | LogError::PastEnd { .. }
             | LogError::Corrupt { .. }

@@ -14,6 +14,11 @@ pub trait Subject {
     /// A new, empty log of [`PARTITIONS`] keyed partitions and records of at most [`LIMIT`] bytes.
     fn make(&self, time_mode: TimeMode) -> Arc<dyn Log>;
 
+    /// Times that its recorded log holds, in milliseconds, no two alike.
+    fn recorded_times(&self) -> Vec<i64> {
+        vec![1_700_000_000_000, 5, -7, i64::MAX, i64::MIN, 0]
+    }
+
     /// Closes the log and opens it again; none: it cannot.
     fn reopen(&self, log: Arc<dyn Log>) -> Option<Arc<dyn Log>> {
         let _ = log;
@@ -60,7 +65,7 @@ pub fn conforms(subject: &dyn Subject) {
 /// Sends records of one partition, flushes, and returns their offsets.
 pub fn append(log: &dyn Log, to: TopicPartition, values: &[&str]) -> Vec<u64> {
     let mut writer = log.writer().unwrap();
-    let time = |index: usize| (log.time_mode() == TimeMode::Recorded).then_some(Timestamp(index as i64));
+    let time = |index: usize| (log.time_mode() == TimeMode::Recorded).then_some(Timestamp(1 + index as i64));
     for (index, value) in values.iter().enumerate() {
         writer.send(to, b"key", value.as_bytes(), time(index), index as u64).unwrap();
     }
@@ -271,10 +276,10 @@ fn wall_times_never_go_back(subject: &dyn Subject) {
 
 fn recorded_times_are_the_writers(subject: &dyn Subject) {
     let log = subject.make(TimeMode::Recorded);
-    let times = [1_700_000_000_000, 5, -7, i64::MAX, i64::MIN, 0];
+    let times = subject.recorded_times();
     let mut writer = log.writer().unwrap();
-    for (time, token) in times.into_iter().zip(0..) {
-        writer.send(A, b"", b"v", Some(Timestamp(time)), token).unwrap();
+    for (time, token) in times.iter().zip(0..) {
+        writer.send(A, b"", b"v", Some(Timestamp(*time)), token).unwrap();
     }
     writer.flush().unwrap();
     offsets(&*log, &mut *writer);

@@ -4,13 +4,15 @@
 //! - [`partitioner`]: keys go to partitions as Java's default partitioner sends them.
 //! - [`channel`]: what a reader accepts of a partition. [`owners`]: who owns what, and how far they have come.
 //! - [`log`]: the trait. [`memory`]: for tests and simulation. [`embedded`]: durable, in-process, nothing to start.
-//!   [`remote`]: a log that another process of this computer has.
+//!   [`remote`]: a log that another process of this computer has. `kafka`: on Apache Kafka (feature `kafka`).
 
 pub mod catalogue;
 pub mod channel;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod log;
 pub mod memory;
 pub mod owners;
@@ -22,6 +24,8 @@ pub use channel::{
     Accepted, AcceptedBody, AcceptedReader, ChannelKey, ChannelTable, ReadError, ReaderPosition, Verdict,
 };
 pub use embedded::{EmbeddedLog, EmbeddedOptions};
+#[cfg(feature = "kafka")]
+pub use kafka::{KafkaLog, KafkaOptions};
 pub use log::{Ack, Bounds, Log, LogError, LogRecord, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer};
 pub use memory::{MemoryLog, MemoryOptions};
 pub use owners::{OwnersError, OwnersView, Ownership};

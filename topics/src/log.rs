@@ -133,6 +133,14 @@ pub enum LogError {
     /// In a recorded log a record came without its time, or in a wall log with one.
     #[error("{0}: a recorded log needs the time of each record, a wall log sets it itself")]
     TimeMode(TopicPartition),
+    /// A record's time that this log cannot hold.
+    #[error("{partition}: a record's time is {} ms, this log holds times from 1 ms after 1970 on", time.0)]
+    Time {
+        /// Which partition.
+        partition: TopicPartition,
+        /// The record's time.
+        time: Timestamp,
+    },
     /// Another process has the folder.
     #[error("{folder}: the log is in use by {holder}; stop that process, or give another --data-dir")]
     InUse {

@@ -1,0 +1,188 @@
+//! The Log on Apache Kafka: a topic of the catalogue is a topic there, an offset an offset.
+//!
+//! Reads and writes the topics of [`KafkaOptions`]; keeps nothing of its own. One producer serves all writers; a
+//! thread with one consumer serves all readers, another one where a partition is read twice ([`fetcher`]).
+//!
+//! Invariants:
+//! 1. Readers stand at offsets, never in a consumer group; nothing is committed, and an offset that is not there is an
+//!    error, never a jump.
+//! 2. Written and durable are one here: both end at the high watermark, behind which every in-sync replica stands.
+//! 3. What stands in the log counts, also what a foreign producer's transaction left behind without committing it:
+//!    an open transaction cannot hold up a partition. A control record takes an offset and is never seen.
+//! 4. The broker never drops a record by itself; [`Log::cut`] alone does.
+//! 5. A recorded log holds times from 1 ms after 1970 on: Kafka has no others.
+//!
+//! Left out on purpose: transactions (docs/architecture.md says why), and consumer groups (placement has its own).
+
+mod client;
+mod fetcher;
+mod producer;
+mod reader;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+use crate::{Bounds, Log, LogError, Partitions, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer, log};
+use client::Client;
+use fetcher::Fetcher;
+use hoga_core::Topic;
+use producer::{KafkaWriter, Producer};
+use reader::KafkaReader;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Which Kafka, and what its topics are to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaOptions {
+    /// Where to find it: `host:port`, several separated by commas.
+    pub brokers: String,
+    /// Stands before each topic's name; empty for none.
+    pub topic_prefix: String,
+    /// Partitions of each topic.
+    pub partitions: Partitions,
+    /// How many brokers hold each partition; all but one of them have to be in sync for a write to count.
+    pub replication: u16,
+    /// Where append times come from.
+    pub time_mode: TimeMode,
+    /// The most bytes of a record's key and value together.
+    pub max_record_bytes: usize,
+    /// A reader holds at most as many records that were not asked for yet.
+    pub read_ahead_records: usize,
+    /// More of librdkafka's settings, by its names: TLS and SASL. What this log depends on cannot be changed by them.
+    pub client_settings: BTreeMap<String, String>,
+}
+
+impl Default for KafkaOptions {
+    /// Three replicas of everything on `127.0.0.1:9092`.
+    fn default() -> Self {
+        Self {
+            brokers: "127.0.0.1:9092".into(),
+            topic_prefix: String::new(),
+            partitions: Partitions::default(),
+            replication: 3,
+            time_mode: TimeMode::Wall,
+            max_record_bytes: log::MAX_RECORD_BYTES,
+            read_ahead_records: 4_096,
+            client_settings: BTreeMap::new(),
+        }
+    }
+}
+
+/// A log whose records are in Kafka. Clones share everything.
+#[derive(Clone)]
+pub struct KafkaLog {
+    core: Arc<Core>,
+}
+
+/// What the log, its readers and its writers share.
+struct Core {
+    client: Client,
+    producer: Producer,
+    fetchers: Mutex<Vec<Arc<Fetcher>>>,
+    /// The highest start seen of each partition; what is before it is cut.
+    starts: BTreeMap<TopicPartition, AtomicU64>,
+    signal: Arc<Signal>,
+}
+
+impl KafkaLog {
+    /// Makes the topics that are not there yet, and waits until they can be used; the names of those it made.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] when Kafka does not answer within 10 s, or refuses.
+    pub fn create_topics(options: &KafkaOptions) -> Result<Vec<String>, LogError> {
+        topics::create(&Client::new(options.clone())?)
+    }
+
+    /// Compares the topics with the catalogue and the options.
+    ///
+    /// # Errors
+    /// [`LogError::Layout`] names each topic that is missing or has other partitions, replicas or settings, with the
+    /// command that mends it; [`LogError::Io`] when Kafka does not answer within 10 s.
+    pub fn check_topics(options: &KafkaOptions) -> Result<(), LogError> {
+        topics::check(&Client::new(options.clone())?)
+    }
+
+    /// Connects, once [`Self::check_topics`] finds nothing wrong.
+    ///
+    /// # Errors
+    /// As [`Self::check_topics`].
+    pub fn connect(options: KafkaOptions) -> Result<Self, LogError> {
+        let client = Client::new(options)?;
+        topics::check(&client)?;
+        let signal = Arc::new(Signal::default());
+        let producer = Producer::new(&client, signal.clone())?;
+        let starts = client.partitions().map(|at| (at, AtomicU64::new(0))).collect();
+        Ok(Self { core: Arc::new(Core { client, producer, fetchers: Mutex::default(), starts, signal }) })
+    }
+}
+
+impl Core {
+    fn start_of(&self, at: TopicPartition) -> Result<&AtomicU64, LogError> {
+        self.starts.get(&at).ok_or(LogError::NoPartition(at))
+    }
+
+    fn bounds(&self, at: TopicPartition) -> Result<Bounds, LogError> {
+        let known_start = self.start_of(at)?;
+        let (start, end) = self.client.watermarks(at)?;
+        let start = start.max(known_start.fetch_max(start, Ordering::AcqRel));
+        Ok(Bounds { start, end, durable_end: end })
+    }
+
+    /// A fetcher that does not read the partition yet; a new one when all do.
+    fn fetcher_for(&self, at: TopicPartition) -> Result<Arc<Fetcher>, LogError> {
+        let mut fetchers = self.fetchers.lock().expect("no holder of this lock panics");
+        if let Some(free) = fetchers.iter().find(|fetcher| fetcher.reserve(at)) {
+            return Ok(free.clone());
+        }
+        let fetcher = Arc::new(Fetcher::start(&self.client, self.signal.clone())?);
+        assert!(fetcher.reserve(at), "a new fetcher reads nothing");
+        fetchers.push(fetcher.clone());
+        Ok(fetcher)
+    }
+}
+
+impl Log for KafkaLog {
+    fn time_mode(&self) -> TimeMode {
+        self.core.client.options.time_mode
+    }
+
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.core.client.options.partitions.of(topic)
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.core.client.options.max_record_bytes
+    }
+
+    fn bounds(&self, partition: TopicPartition) -> Result<Bounds, LogError> {
+        self.core.bounds(partition)
+    }
+
+    fn reader(&self, at: TopicPartition, from: u64, _: Visibility) -> Result<Box<dyn Reader>, LogError> {
+        log::check_position(at, from, self.core.bounds(at)?)?;
+        Ok(Box::new(KafkaReader::new(self.core.clone(), at, from)?))
+    }
+
+    fn writer(&self) -> Result<Box<dyn Writer>, LogError> {
+        Ok(Box::new(KafkaWriter::new(self.core.clone())))
+    }
+
+    fn cut(&self, at: TopicPartition, before: u64) -> Result<u64, LogError> {
+        let Bounds { start, end, .. } = self.core.bounds(at)?;
+        if before <= start {
+            return Ok(start);
+        }
+        let start = self.core.client.delete_records(at, before.min(end))?;
+        Ok(start.max(self.core.start_of(at)?.fetch_max(start, Ordering::AcqRel)))
+    }
+
+    fn sync(&self) -> Result<(), LogError> {
+        self.core.producer.sync()
+    }
+
+    fn signal(&self) -> &Signal {
+        &self.core.signal
+    }
+}

@@ -1,0 +1,168 @@
+//! Questions to Kafka and orders to it, each with a bound on its time and an error that says what was asked and where.
+
+use super::{KafkaOptions, settings};
+use crate::{LogError, TopicPartition};
+use hoga_core::Topic;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+use rdkafka::{Offset, TopicPartitionList};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+/// No question takes longer: a broker that is not there is named within 10 s.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Between two tries of a question.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// A connection for everything but records.
+pub(super) struct Client {
+    pub options: KafkaOptions,
+    /// In the order of [`Topic::ALL`].
+    names: Vec<String>,
+    queries: BaseConsumer,
+    admin: AdminClient<DefaultClientContext>,
+}
+
+impl Client {
+    /// Asks nothing yet.
+    pub fn new(options: KafkaOptions) -> Result<Self, LogError> {
+        let failed = |error| failed(&options, "setting up a client", &error);
+        let queries = settings::of_consumer(&options).create().map_err(failed)?;
+        let admin = settings::of_admin(&options).create().map_err(failed)?;
+        let names = Topic::ALL.iter().map(|topic| format!("{}{topic}", options.topic_prefix)).collect();
+        Ok(Self { options, names, queries, admin })
+    }
+
+    /// A topic's name in this Kafka.
+    pub fn name(&self, topic: Topic) -> &str {
+        &self.names[topic.index()]
+    }
+
+    /// Names and topics.
+    pub fn names(&self) -> impl Iterator<Item = (&str, Topic)> {
+        self.names.iter().map(String::as_str).zip(Topic::ALL.iter().copied())
+    }
+
+    /// Every partition of every topic.
+    pub fn partitions(&self) -> impl Iterator<Item = TopicPartition> {
+        let counts = self.options.partitions.iter();
+        counts.flat_map(|(topic, count)| (0..count).map(move |partition| TopicPartition::new(topic, partition)))
+    }
+
+    /// What went wrong, while doing what.
+    pub fn failed(&self, what: &str, error: &KafkaError) -> LogError {
+        failed(&self.options, what, error)
+    }
+
+    /// All topics.
+    pub fn metadata(&self) -> Result<Metadata, LogError> {
+        let answer = self.queries.fetch_metadata(None, ANSWER_TIMEOUT);
+        answer.map_err(|error| self.failed("asking for the topics", &error))
+    }
+
+    /// A partition's first offset, and the one after its last. A leader that changes or comes back is waited for.
+    pub fn watermarks(&self, at: TopicPartition) -> Result<(u64, u64), LogError> {
+        let started = Instant::now();
+        let (start, end) = loop {
+            let left = ANSWER_TIMEOUT.saturating_sub(started.elapsed());
+            match self.queries.fetch_watermarks(self.name(at.topic), at.partition as i32, left) {
+                Ok(bounds) => break bounds,
+                Err(error) if passes(&error) && started.elapsed() + RETRY_PAUSE < ANSWER_TIMEOUT => {
+                    std::thread::sleep(RETRY_PAUSE);
+                }
+                Err(error) => return Err(self.no_bounds(at, &error)),
+            }
+        };
+        let offset = |offset: i64| {
+            u64::try_from(offset).map_err(|_| LogError::Failed(format!("{at}: Kafka gave offset {offset} as a bound")))
+        };
+        Ok((offset(start)?, offset(end)?))
+    }
+
+    fn no_bounds(&self, at: TopicPartition, error: &KafkaError) -> LogError {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                LogError::NoPartition(at)
+            }
+            _ => self.failed(&format!("{at}: asking for its offsets"), error),
+        }
+    }
+
+    /// Drops what is before an offset; the new start.
+    pub fn delete_records(&self, at: TopicPartition, before: u64) -> Result<u64, LogError> {
+        let failed = |error: &KafkaError| self.failed(&format!("{at}: cutting before offset {before}"), error);
+        let mut list = TopicPartitionList::new();
+        let added = list.add_partition_offset(self.name(at.topic), at.partition as i32, offset(before));
+        added.map_err(|error| failed(&error))?;
+        let answer = self.administer(|admin, options| wait(admin.delete_records(&list, options)));
+        let answer = answer.map_err(|error| failed(&error))?;
+        let element = answer.elements().into_iter().next();
+        match element.map(|element| (element.error(), element.offset())) {
+            Some((Ok(()), Offset::Offset(start))) if start >= 0 => Ok(start as u64),
+            Some((Err(error), _)) => Err(failed(&error)),
+            other => Err(LogError::Failed(format!("{at}: Kafka answered a cut with {other:?}"))),
+        }
+    }
+
+    /// Gives an order, which Kafka has to carry out within [`ANSWER_TIMEOUT`].
+    pub fn administer<T>(&self, order: impl FnOnce(&AdminClient<DefaultClientContext>, &AdminOptions) -> T) -> T {
+        let timeout = Some(ANSWER_TIMEOUT);
+        order(&self.admin, &AdminOptions::new().request_timeout(timeout).operation_timeout(timeout))
+    }
+}
+
+/// An offset of ours as theirs: Kafka's are below 2^63.
+pub(super) fn offset(offset: u64) -> Offset {
+    Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX))
+}
+
+/// Whether asking again may help: the partition is moving, or the broker is away.
+fn passes(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerTransportFailure, LeaderNotAvailable, NotLeaderForPartition, OperationTimedOut,
+        UnknownPartition, UnknownTopicOrPartition,
+    };
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            AllBrokersDown
+                | BrokerTransportFailure
+                | LeaderNotAvailable
+                | NotLeaderForPartition
+                | OperationTimedOut
+                // A new topic is not known everywhere at once.
+                | UnknownPartition
+                | UnknownTopicOrPartition
+        )
+    )
+}
+
+pub(super) fn failed(options: &KafkaOptions, what: &str, error: &KafkaError) -> LogError {
+    let what = format!("{what}, of Kafka at {} (does it run there, and may this client use it?)", options.brokers);
+    LogError::Io { what, source: std::io::Error::other(error.to_string()) }
+}
+
+/// Waits for a future on this thread: the administrative calls are the only ones here.
+pub(super) fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

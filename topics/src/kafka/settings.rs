@@ -1,0 +1,93 @@
+//! What topics and clients are set to, and why.
+
+use super::KafkaOptions;
+use crate::TimeMode;
+use rdkafka::ClientConfig;
+
+/// Room for what Kafka adds to a record: a batch's header and the lengths of its parts.
+const BATCH_OVERHEAD_BYTES: usize = 64 << 10;
+
+/// A topic's settings, by Kafka's names.
+pub(super) fn of_topics(options: &KafkaOptions) -> Vec<(&'static str, String)> {
+    let never = || i64::MAX.to_string();
+    let mut settings = vec![
+        ("cleanup.policy", "delete".to_owned()),
+        // hoga alone cuts.
+        ("retention.ms", "-1".to_owned()),
+        ("retention.bytes", "-1".to_owned()),
+        ("min.insync.replicas", options.replication.saturating_sub(1).max(1).to_string()),
+        // A leader that lacks acknowledged records would lose them.
+        ("unclean.leader.election.enable", "false".to_owned()),
+        ("max.message.bytes", (options.max_record_bytes + BATCH_OVERHEAD_BYTES).to_string()),
+    ];
+    match options.time_mode {
+        TimeMode::Wall => settings.push(("message.timestamp.type", "LogAppendTime".to_owned())),
+        TimeMode::Recorded => settings.extend([
+            ("message.timestamp.type", "CreateTime".to_owned()),
+            // The past may be as long ago as it was, and no jump in it begins a segment.
+            ("message.timestamp.before.max.ms", never()),
+            ("message.timestamp.after.max.ms", never()),
+            ("segment.ms", never()),
+        ]),
+    }
+    settings
+}
+
+/// What every client is set to.
+fn common(options: &KafkaOptions) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    for (name, value) in &options.client_settings {
+        config.set(name, value);
+    }
+    config
+        .set("bootstrap.servers", &options.brokers)
+        .set("client.id", "hoga")
+        .set("allow.auto.create.topics", "false")
+        // A broker that comes back is found within this.
+        .set("reconnect.backoff.max.ms", "1000");
+    config
+}
+
+/// For questions and administration.
+pub(super) fn of_admin(options: &KafkaOptions) -> ClientConfig {
+    common(options)
+}
+
+/// For reading.
+pub(super) fn of_consumer(options: &KafkaOptions) -> ClientConfig {
+    let mut config = common(options);
+    config
+        // librdkafka wants one for any consumer; nothing is ever joined or committed.
+        .set("group.id", "hoga")
+        .set("group.protocol", "classic")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("enable.partition.eof", "false")
+        .set("isolation.level", "read_uncommitted")
+        // A partition that is added waits for the request that is out, at most as long.
+        .set("fetch.wait.max.ms", "50")
+        .set("fetch.queue.backoff.ms", "5")
+        .set("fetch.error.backoff.ms", "50")
+        // Read ahead inside librdkafka, for each partition; readers have their own queue on top.
+        .set("queued.min.messages", "2000")
+        .set("queued.max.messages.kbytes", "4096");
+    config
+}
+
+/// For writing.
+pub(super) fn of_producer(options: &KafkaOptions) -> ClientConfig {
+    let mut config = common(options);
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        // A batch goes out when the one before it is answered, with all that came by then: a quiet log never waits.
+        .set("linger.ms", "0")
+        .set("message.max.bytes", (options.max_record_bytes + BATCH_OVERHEAD_BYTES / 2).to_string())
+        // What is not answered by then is not known; channels send it again.
+        .set("message.timeout.ms", "30000")
+        // What is in flight is bounded by these; then sending blocks.
+        .set("queue.buffering.max.messages", "50000")
+        .set("queue.buffering.max.kbytes", "65536");
+    config
+}
