@@ -213,9 +213,8 @@ impl Work {
                 }
                 Command::Restart(at, from) => self.restart(at, from)?,
                 Command::Close(at) => {
-                    if self.lanes.remove(&at).is_some() {
-                        self.consumer.incremental_unassign(&self.list(at, Offset::Invalid)?)?;
-                    }
+                    self.stop(at)?;
+                    self.lanes.remove(&at);
                 }
             }
         }
@@ -223,13 +222,20 @@ impl Work {
     }
 
     fn restart(&mut self, at: TopicPartition, from: u64) -> KafkaResult<()> {
-        self.consumer.incremental_unassign(&self.list(at, Offset::Invalid)?)?;
+        self.stop(at)?;
         self.consumer.incremental_assign(&self.list(at, client::offset(from))?)?;
-        if let Some(reading) = self.lanes.get_mut(&at) {
-            reading.next = from;
-            reading.paused = false;
-        }
+        self.lanes.get_mut(&at).expect("it was stopped").next = from;
         Ok(())
+    }
+
+    /// Lets go of a partition. It goes on first: librdkafka would remember the pause when it comes again.
+    fn stop(&mut self, at: TopicPartition) -> KafkaResult<()> {
+        let list = self.list(at, Offset::Invalid)?;
+        let reading = self.lanes.get_mut(&at).expect("a reader closes what it opened");
+        if std::mem::take(&mut reading.paused) {
+            self.consumer.resume(&list)?;
+        }
+        self.consumer.incremental_unassign(&list)
     }
 
     fn resume(&mut self) -> KafkaResult<()> {
