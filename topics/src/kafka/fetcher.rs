@@ -62,8 +62,8 @@ impl Lane {
 
 enum Command {
     Open(Arc<Lane>, u64),
-    /// Begin again at an offset: what comes is not what was expected.
-    Restart(TopicPartition, u64),
+    /// Begin again behind what is queued.
+    Restart(TopicPartition),
     Close(TopicPartition),
 }
 
@@ -123,9 +123,9 @@ impl Fetcher {
         lane
     }
 
-    /// Begins again at an offset.
-    pub fn restart(&self, at: TopicPartition, from: u64) {
-        self.inbox().commands.push(Command::Restart(at, from));
+    /// Asks Kafka again for what follows the queue.
+    pub fn restart(&self, at: TopicPartition) {
+        self.inbox().commands.push(Command::Restart(at));
     }
 
     /// Gives a partition back.
@@ -211,7 +211,7 @@ impl Work {
                     self.consumer.incremental_assign(&self.list(at, client::offset(from))?)?;
                     self.lanes.insert(at, Reading { lane, next: from, paused: false, hole_at: None });
                 }
-                Command::Restart(at, from) => self.restart(at, from)?,
+                Command::Restart(at) => self.restart(at)?,
                 Command::Close(at) => {
                     self.stop(at)?;
                     self.lanes.remove(&at);
@@ -221,11 +221,11 @@ impl Work {
         Ok(())
     }
 
-    fn restart(&mut self, at: TopicPartition, from: u64) -> KafkaResult<()> {
+    /// From the thread's own position: a reader's is behind it by what is queued.
+    fn restart(&mut self, at: TopicPartition) -> KafkaResult<()> {
         self.stop(at)?;
-        self.consumer.incremental_assign(&self.list(at, client::offset(from))?)?;
-        self.lanes.get_mut(&at).expect("it was stopped").next = from;
-        Ok(())
+        let next = self.lanes[&at].next;
+        self.consumer.incremental_assign(&self.list(at, client::offset(next))?)
     }
 
     /// Lets go of a partition. It goes on first: librdkafka would remember the pause when it comes again.
@@ -255,7 +255,6 @@ impl Work {
 
     /// Takes what is there, at most [`BATCH`] records; waits for the first.
     fn read(&mut self) -> KafkaResult<()> {
-        let mut after = Vec::new();
         let mut delivered = false;
         for index in 0..BATCH {
             let timeout = if index == 0 { TICK } else { Duration::ZERO };
@@ -269,16 +268,13 @@ impl Work {
                         // At once: until then the consumer gives more of it.
                         self.consumer.pause(&self.list(at, Offset::Invalid)?)?;
                     }
-                    Delivery::Hole(at, expected) => after.push((at, expected)),
+                    Delivery::Hole(at) => {
+                        self.restart(at)?;
+                        break;
+                    }
                 },
                 Some(Err(error)) => self.judge(error)?,
             }
-            if !after.is_empty() {
-                break;
-            }
-        }
-        for (at, expected) in after {
-            self.restart(at, expected)?;
         }
         if delivered {
             self.signal.notify();
@@ -311,7 +307,7 @@ enum Delivery {
     Dropped,
     Queued,
     Full(TopicPartition),
-    Hole(TopicPartition, u64),
+    Hole(TopicPartition),
 }
 
 fn deliver(
@@ -329,7 +325,7 @@ fn deliver(
     }
     if offset > reading.next && reading.hole_at != Some(reading.next) {
         reading.hole_at = Some(reading.next);
-        return Delivery::Hole(at, reading.next);
+        return Delivery::Hole(at);
     }
     reading.next = offset + 1;
     let bytes = |slice: &[u8]| Bytes::copy_from_slice(slice);

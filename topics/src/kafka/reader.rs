@@ -32,7 +32,7 @@ impl KafkaReader {
             log::check_position(self.lane.at, self.position, self.core.bounds(self.lane.at)?)?;
             self.seen_lost = lost;
             // It was another's, or it is there again.
-            self.fetcher.restart(self.lane.at, self.position);
+            self.fetcher.restart(self.lane.at);
         }
         Ok(())
     }
