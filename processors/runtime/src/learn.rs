@@ -5,6 +5,8 @@
 //! 1. A channel is known once its owner read its own claim's copy: behind it readers take nothing of former owners.
 //! 2. What is learned is what a reader from offset 0 has accepted at that copy: the same table judges.
 //! 3. A copy whose answer was lost is sent again, as often as it takes.
+//! 4. Of an output that is cut behind the mark what is left counts: less is then known than readers have accepted, and
+//!    what is written again they drop as repeats, by number.
 //!
 //! Left out on purpose: records of other channels, whatever they are: their readers judge them.
 
@@ -133,15 +135,16 @@ impl Output {
         marked: Option<(u64, &MarkOutput)>,
     ) -> Result<Self, DriverError> {
         let mut table = ChannelTable::default();
-        let mut from = 0;
+        let bounds = log.bounds(to)?;
+        let mut from = bounds.start;
         if let Some((epoch, output)) = marked {
-            from = output.offset + 1;
-            let end = log.bounds(to)?.end;
-            if from > end {
-                let what = format!("a mark names its offset {}, it ends at {end}", output.offset);
+            let behind = output.offset + 1;
+            if behind > bounds.end {
+                let what = format!("a mark names its offset {}, it ends at {}", output.offset, bounds.end);
                 let (machine, input) = (owner.machine, owner.input);
                 return Err(DriverError::LostOutput { machine, input, output: to, what });
             }
+            from = from.max(behind);
             let offset = (output.number > 0).then_some(output.offset);
             let (number, hash) = (output.number, output.hash);
             table.seed(owner.channel(), Channel { epoch: Some(epoch), number, hash, offset, parked_at: None });
