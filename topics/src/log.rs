@@ -224,6 +224,23 @@ pub(crate) fn check_position(partition: TopicPartition, offset: u64, bounds: Bou
     Ok(())
 }
 
+/// Whether a writer may take a record: its size, and its time by the log's mode.
+pub(crate) fn check_record(
+    partition: TopicPartition,
+    size: usize,
+    limit: usize,
+    time: Option<Timestamp>,
+    mode: TimeMode,
+) -> Result<(), LogError> {
+    if size > limit {
+        return Err(LogError::TooLarge { partition, size, limit });
+    }
+    if time.is_some() != (mode == TimeMode::Recorded) {
+        return Err(LogError::TimeMode(partition));
+    }
+    Ok(())
+}
+
 /// Reads one partition.
 pub trait Reader: Send {
     /// Appends at most `max` records that are there, in order, to `out`; none is not the end, only nothing yet.

@@ -2,7 +2,7 @@
 
 use super::frame::push_record;
 use super::shared::{Outgoing, Shared};
-use crate::{Ack, LogError, TimeMode, TopicPartition, Writer};
+use crate::{Ack, LogError, TopicPartition, Writer};
 use bytes::Bytes;
 use hoga_core::Timestamp;
 use std::collections::VecDeque;
@@ -66,13 +66,8 @@ impl Writer for EmbeddedWriter {
         token: u64,
     ) -> Result<(), LogError> {
         let slot = self.shared.slot(to)?;
-        let (size, limit) = (key.len() + value.len(), self.shared.max_record_bytes);
-        if size > limit {
-            return Err(LogError::TooLarge { partition: to, size, limit });
-        }
-        if time.is_some() != (self.shared.layout.time_mode == TimeMode::Recorded) {
-            return Err(LogError::TimeMode(to));
-        }
+        let (limit, mode) = (self.shared.max_record_bytes, self.shared.layout.time_mode);
+        crate::log::check_record(to, key.len() + value.len(), limit, time, mode)?;
         let pending = &mut self.pending[slot as usize];
         let time = time.unwrap_or_default();
         if pending.tokens.is_empty() {

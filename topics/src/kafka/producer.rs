@@ -8,7 +8,7 @@
 
 use super::client::{self, Client};
 use super::{Core, settings};
-use crate::{Ack, LogError, Signal, TimeMode, TopicPartition, Writer};
+use crate::{Ack, LogError, Signal, TopicPartition, Writer};
 use hoga_core::Timestamp;
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -233,12 +233,7 @@ impl Writer for KafkaWriter {
         let options = &self.core.client.options;
         self.core.start_of(to)?;
         let (size, limit) = (key.len() + value.len(), options.max_record_bytes);
-        if size > limit {
-            return Err(LogError::TooLarge { partition: to, size, limit });
-        }
-        if time.is_some() != (options.time_mode == TimeMode::Recorded) {
-            return Err(LogError::TimeMode(to));
-        }
+        crate::log::check_record(to, size, limit, time, options.time_mode)?;
         if let Some(time) = time.filter(|time| time.0 <= 0) {
             return Err(LogError::Time { partition: to, time });
         }

@@ -125,13 +125,7 @@ impl State {
     /// Whether a record may be sent.
     pub fn check(&self, to: TopicPartition, size: usize, time: Option<Timestamp>) -> Result<(), LogError> {
         self.partition(to)?;
-        if size > self.max_record_bytes {
-            return Err(LogError::TooLarge { partition: to, size, limit: self.max_record_bytes });
-        }
-        if time.is_some() != (self.mode == TimeMode::Recorded) {
-            return Err(LogError::TimeMode(to));
-        }
-        Ok(())
+        crate::log::check_record(to, size, self.max_record_bytes, time, self.mode)
     }
 
     /// Takes a flushed record and does to it what the faults decide.

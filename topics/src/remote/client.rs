@@ -265,13 +265,8 @@ impl Writer for RemoteWriter {
         token: u64,
     ) -> Result<(), LogError> {
         self.shared.check(to)?;
-        let (size, limit) = (key.len() + value.len(), self.shared.max_record_bytes);
-        if size > limit {
-            return Err(LogError::TooLarge { partition: to, size, limit });
-        }
-        if time.is_some() != (self.shared.time_mode == TimeMode::Recorded) {
-            return Err(LogError::TimeMode(to));
-        }
+        let (limit, mode) = (self.shared.max_record_bytes, self.shared.time_mode);
+        crate::log::check_record(to, key.len() + value.len(), limit, time, mode)?;
         let (key, value) = (Bytes::copy_from_slice(key), Bytes::copy_from_slice(value));
         self.unsent.push((token, Sent { to, key, value, time }));
         self.in_flight += 1;
