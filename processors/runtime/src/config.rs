@@ -1,5 +1,6 @@
 //! How a runtime is set up.
 
+use crate::placement::Placement;
 use hoga_core::{Machine, MachineKind, Settings};
 use std::fmt;
 use std::sync::Arc;
@@ -69,8 +70,8 @@ impl Default for Limits {
 pub struct RuntimeConfig {
     /// The process's name in `owners`: no other process ever had it. [`crate::process_name`] makes one.
     pub process: String,
-    /// The machines to run, each for all partitions of its input.
-    pub machines: Vec<MachineKind>,
+    /// What it runs, and whether others have the log too.
+    pub placement: Placement,
     /// The settings that the log was made with.
     pub settings: Settings,
     /// Worker threads, at least 1.
@@ -88,11 +89,11 @@ pub struct RuntimeConfig {
 }
 
 impl RuntimeConfig {
-    /// All machines, as many workers as cores, default bounds.
+    /// All machines, alone on the log, as many workers as cores, default bounds.
     pub fn new(process: impl Into<String>, settings: Settings, factory: Factory) -> Self {
         Self {
             process: process.into(),
-            machines: MachineKind::ALL.to_vec(),
+            placement: Placement::Alone { machines: MachineKind::ALL.to_vec() },
             settings,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits::default(),
@@ -106,10 +107,10 @@ impl RuntimeConfig {
 
 impl fmt::Debug for RuntimeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { process, machines, settings, workers, limits, contest, snapshot_writer, .. } = self;
+        let Self { process, placement, settings, workers, limits, contest, snapshot_writer, .. } = self;
         f.debug_struct("RuntimeConfig")
             .field("process", process)
-            .field("machines", machines)
+            .field("placement", placement)
             .field("settings", settings)
             .field("workers", workers)
             .field("limits", limits)

@@ -12,6 +12,7 @@ use crate::claim::{ClaimStep, Claiming};
 use crate::error::DriverError;
 use crate::lane::SEQUENCE_BITS;
 use crate::learn::{Learning, Owner};
+use crate::placement::Role;
 use crate::process::Process;
 use crate::restore::restore;
 use crate::routes::Routes;
@@ -132,6 +133,11 @@ impl Driver {
             Phase::Claiming(_) | Phase::Learning { .. } if self.context.process.is_stopping() => {
                 self.stop("shut down before it was restored".into(), false);
                 return Ok(Progress { worked: true, wake_at: None });
+            }
+            Phase::Claiming(_)
+                if self.context.process.role(self.context.machine, self.context.input.partition) == Role::Standby =>
+            {
+                Progress { worked: false, wake_at: None }
             }
             Phase::Claiming(_) => self.claim(now)?,
             Phase::Learning { .. } => self.learn(now)?,

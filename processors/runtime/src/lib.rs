@@ -33,6 +33,7 @@ mod error;
 mod lane;
 mod learn;
 mod outputs;
+mod placement;
 mod pool;
 mod process;
 mod relay;
@@ -49,6 +50,7 @@ pub use config::{BeforeApply, ContestPolicy, Factory, Limits, RuntimeConfig, Sna
 pub use driver::{Driver, Progress};
 pub use engine::Counter;
 pub use error::{DriverError, RuntimeError};
+pub use placement::{Placement, Role, Seat};
 pub use process::Process;
 pub use replay::{Replayed, replay};
 pub use runtime::{Runtime, StopReport, StoppedMachine, process_name};

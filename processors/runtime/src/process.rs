@@ -6,6 +6,7 @@
 
 use crate::config::RuntimeConfig;
 use crate::error::RuntimeError;
+use crate::placement::{Placement, Role, Seat};
 use crate::snapshot::Snapshots;
 use crate::status::MachineStatus;
 use hoga_core::records::{Progress, SignOfLife};
@@ -13,6 +14,7 @@ use hoga_core::{MachineKind, Record, Timestamp};
 use hoga_topics::owners::{OWNERS, Owners};
 use hoga_topics::{Ack, Log, OwnersView, TimeMode, TopicPartition, Writer, catalogue};
 use object_store::ObjectStore;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use xxhash_rust::xxh3::xxh3_64;
@@ -33,6 +35,7 @@ pub struct Process {
     view_position: AtomicU64,
     signs: Mutex<Signs>,
     statuses: Mutex<Vec<Arc<Mutex<MachineStatus>>>>,
+    roles: Mutex<BTreeMap<(MachineKind, u32), Role>>,
     stopping: AtomicBool,
 }
 
@@ -44,6 +47,16 @@ struct Signs {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("no holder of this lock panics")
+}
+
+/// The seats that a process begins with.
+fn seats_of(log: &dyn Log, placement: &Placement) -> BTreeMap<(MachineKind, u32), Role> {
+    let wanted = |machine: &MachineKind| Placement::seats(*machine, log.partitions(machine.input()), Role::Wanted);
+    let seats = match placement {
+        Placement::Alone { machines } => machines.iter().flat_map(wanted).collect(),
+        Placement::Shared { seats, .. } => seats.clone(),
+    };
+    seats.into_iter().map(|Seat { machine, partition, role }| ((machine, partition), role)).collect()
 }
 
 impl Process {
@@ -59,6 +72,7 @@ impl Process {
         let view_position = AtomicU64::new(view.position());
         let signs = Mutex::new(Signs { writer: log.writer()?, acks: Vec::new(), last: None });
         let settings = postcard::to_allocvec(&(RULES, &config.settings)).expect("settings are plain data");
+        let roles = seats_of(&*log, &config.placement);
         let process = Self {
             fingerprint: xxh3_64(&settings),
             log,
@@ -68,6 +82,7 @@ impl Process {
             view_position,
             signs,
             statuses: Mutex::default(),
+            roles: Mutex::new(roles),
             stopping: AtomicBool::new(false),
         };
         process.delete_snapshots_ahead()?;
@@ -76,24 +91,44 @@ impl Process {
 
     /// A crash may have cut the log behind a snapshot. It must go before the log grows past it with other records.
     fn delete_snapshots_ahead(&self) -> Result<(), RuntimeError> {
-        for (machine, input) in self.machines() {
+        for Seat { machine, partition, .. } in self.seats() {
+            let input = TopicPartition::new(machine.input(), partition);
             let end = self.log.bounds(input)?.end;
-            for name in self.snapshots.list(machine, input.partition).map_err(RuntimeError::Store)? {
+            for name in self.snapshots.list(machine, partition).map_err(RuntimeError::Store)? {
                 if name.offset > end {
                     tracing::warn!(%machine, %input, offset = name.offset, end, "deleting a snapshot that is ahead of the log");
-                    self.snapshots.delete(machine, input.partition, name).map_err(RuntimeError::Store)?;
+                    self.snapshots.delete(machine, partition, name).map_err(RuntimeError::Store)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// The machines that this process is to run, with their inputs.
-    pub fn machines(&self) -> impl Iterator<Item = (MachineKind, TopicPartition)> + '_ {
-        self.config.machines.iter().flat_map(|machine| {
-            let topic = machine.input();
-            (0..self.log.partitions(topic)).map(move |partition| (*machine, TopicPartition::new(topic, partition)))
-        })
+    /// The machines that this process has a seat for, and their roles now.
+    pub fn seats(&self) -> Vec<Seat> {
+        let roles = lock(&self.roles);
+        roles
+            .iter()
+            .map(|((machine, partition), role)| Seat { machine: *machine, partition: *partition, role: *role })
+            .collect()
+    }
+
+    /// Gives one of its seats another role: a consumer group's news. What it owns it works on as a standby until
+    /// somebody else claims it.
+    ///
+    /// # Panics
+    /// When the process was not set up with this seat.
+    pub fn assign(&self, machine: MachineKind, partition: u32, role: Role) {
+        let mut roles = lock(&self.roles);
+        let seat = roles.get_mut(&(machine, partition));
+        *seat.unwrap_or_else(|| panic!("this process has no seat for {machine}/{partition}")) = role;
+        drop(roles);
+        self.log.signal().notify();
+    }
+
+    /// What a seat is held for now.
+    pub(crate) fn role(&self, machine: MachineKind, partition: u32) -> Role {
+        lock(&self.roles)[&(machine, partition)]
     }
 
     /// Reads on in `owners` and gives a sign of life when one is due; whether anything was new.

@@ -3,6 +3,7 @@
 use crate::config::RuntimeConfig;
 use crate::driver::Driver;
 use crate::error::RuntimeError;
+use crate::placement::Role;
 use crate::pool::Pool;
 use crate::process::Process;
 use crate::status::{MachinePhase, MachineStatus};
@@ -51,7 +52,7 @@ impl Runtime {
     pub fn start(log: Arc<dyn Log>, store: Arc<dyn ObjectStore>, config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let workers = config.workers.max(1);
         let process = Process::open(log, store, config)?;
-        let drivers = process.machines().map(|(machine, input)| Driver::new(&process, machine, input.partition));
+        let drivers = process.seats().into_iter().map(|seat| Driver::new(&process, seat.machine, seat.partition));
         let drivers =
             drivers.collect::<Result<Vec<_>, _>>().map_err(|error| RuntimeError::Stopped(error.to_string()))?;
         let mut runtime = Self { pool: Arc::new(Pool::new(process.clone(), drivers)), threads: Vec::new() };
@@ -61,6 +62,14 @@ impl Runtime {
             runtime.threads.push(thread.spawn(move || pool.work(worker)).map_err(RuntimeError::Thread)?);
         }
         Ok(runtime)
+    }
+
+    /// Gives one of the seats that the runtime was set up with another role: a consumer group's news.
+    ///
+    /// # Panics
+    /// When it was not set up with this seat.
+    pub fn assign(&self, machine: MachineKind, partition: u32, role: Role) {
+        self.pool.process.assign(machine, partition, role);
     }
 
     /// What each machine does now.

@@ -16,7 +16,14 @@ pub enum MachinePhase {
         /// The input's end when it was claimed.
         to: u64,
     },
-    /// Following its input.
+    /// Another process's, or nobody's yet: this one follows, to take over when it has to.
+    Following {
+        /// The next input offset.
+        at: u64,
+        /// The owner's newest mark, past which nothing is applied.
+        marked: u64,
+    },
+    /// Following its input as its owner.
     Running,
     /// Delivering what is owed, before it stops.
     Draining,
@@ -34,6 +41,7 @@ impl fmt::Display for MachinePhase {
         match self {
             Self::Claiming => f.write_str("claiming"),
             Self::Restoring { at, to } => write!(f, "restoring, {at} of {to}"),
+            Self::Following { at, marked } => write!(f, "following, {at} of {marked}"),
             Self::Running => f.write_str("running"),
             Self::Draining => f.write_str("draining"),
             Self::Stopped { why, .. } => write!(f, "stopped: {why}"),

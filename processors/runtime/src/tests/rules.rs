@@ -2,7 +2,7 @@
 
 use super::machine::{Toy, toys};
 use super::world::{KINDS, LIMITS, Node, PARTITIONS, World};
-use crate::{MachinePhase, MachineStatus, RuntimeConfig, RuntimeError};
+use crate::{MachinePhase, MachineStatus, Placement, RuntimeConfig, RuntimeError};
 use hoga_core::records::{AssetListing, Clock, RecordKind, Withdrawal};
 use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, Record, Topic};
 use hoga_schemas::Origin;
@@ -17,6 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const ACCOUNTS: TopicPartition = TopicPartition::new(Topic::Accounts, 0);
 const BOOKS: TopicPartition = TopicPartition::new(Topic::Books, 0);
+
+fn alone(machine: MachineKind) -> Placement {
+    Placement::Alone { machines: vec![machine] }
+}
 
 fn holds(node: &Node, partition: u32) -> MachineStatus {
     status(node, MachineKind::Holds, partition)
@@ -292,7 +296,7 @@ fn rule_09_lost_input_stops_the_machine() {
     let half = first_offset(&world, ACCOUNTS, RecordKind::Deposit) + 3;
 
     let mut with_marks = copy(&world, |at, record| at != ACCOUNTS || record.offset < half);
-    let mut node = with_marks.try_start(toys(), |config| config.machines = vec![MachineKind::Holds]).unwrap();
+    let mut node = with_marks.try_start(toys(), |config| config.placement = alone(MachineKind::Holds)).unwrap();
     let why = with_marks.until_stopped(&mut node);
     assert!(why.contains("lost records") && why.contains("a mark says"), "{why}");
 
@@ -302,7 +306,7 @@ fn rule_09_lost_input_stops_the_machine() {
         _ => true,
     };
     let mut without_marks = copy(&world, lossy);
-    let mut node = without_marks.try_start(toys(), |config| config.machines = vec![MachineKind::Holds]).unwrap();
+    let mut node = without_marks.try_start(toys(), |config| config.placement = alone(MachineKind::Holds)).unwrap();
     let why = without_marks.until_stopped(&mut node);
     assert!(why.contains("lost records") && why.contains("replay gives"), "{why}");
 }
@@ -521,7 +525,7 @@ fn rule_12_admission_waits_for_holds() {
     for _ in 0..60 {
         world.deposit();
     }
-    let mut admission = world.try_start(toys(), |config| config.machines = vec![MachineKind::Admission]).unwrap();
+    let mut admission = world.try_start(toys(), |config| config.placement = alone(MachineKind::Admission)).unwrap();
     for _ in 0..50 {
         world.round(&mut admission);
     }

@@ -2,7 +2,7 @@
 
 use super::machine::{Toy, toys};
 use super::world::{KINDS, PARTITIONS, World};
-use crate::{BeforeApply, Runtime, RuntimeConfig, RuntimeError, StopReport, replay};
+use crate::{BeforeApply, Placement, Runtime, RuntimeConfig, RuntimeError, StopReport, replay};
 use hoga_core::{MachineKind, Settings, Timestamp, Topic};
 use hoga_topics::memory::Clock;
 use hoga_topics::owners::wait_drained;
@@ -35,7 +35,7 @@ fn world() -> World {
 
 fn start(world: &World, name: &str, change: impl FnOnce(&mut RuntimeConfig)) -> Runtime {
     let mut config = RuntimeConfig::new(name, Settings::default(), toys());
-    config.machines = KINDS.to_vec();
+    config.placement = Placement::Alone { machines: KINDS.to_vec() };
     config.workers = 2;
     config.limits = world.limits;
     change(&mut config);

@@ -2,7 +2,9 @@
 
 use super::machine::{Toy, toys};
 use crate::snapshot::Snapshots;
-use crate::{Driver, Factory, Limits, MachinePhase, MachineStatus, Process, RuntimeConfig, SnapshotWriter, replay};
+use crate::{
+    Driver, Factory, Limits, MachinePhase, MachineStatus, Placement, Process, RuntimeConfig, SnapshotWriter, replay,
+};
 use hoga_core::records::{Clock, Deposit, RecordKind};
 use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, Record, Settings, Timestamp, Topic};
 use hoga_topics::memory::{self, Durability, Faults};
@@ -86,12 +88,13 @@ impl World {
     ) -> Result<Node, crate::RuntimeError> {
         self.named += 1;
         let mut config = RuntimeConfig::new(format!("process-{}", self.named), Settings::default(), factory);
-        config.machines = self.kinds.to_vec();
+        config.placement = Placement::Alone { machines: self.kinds.to_vec() };
         config.limits = self.limits;
         config.snapshot_writer = SnapshotWriter::Inline;
         change(&mut config);
         let process = Process::open(Arc::new(self.log.clone()), self.store.clone(), config)?;
-        let drivers = process.machines().map(|(kind, input)| Driver::new(&process, kind, input.partition).unwrap());
+        let drivers =
+            process.seats().into_iter().map(|seat| Driver::new(&process, seat.machine, seat.partition).unwrap());
         let drivers = drivers.collect();
         Ok(Node { process, drivers })
     }
