@@ -12,16 +12,22 @@
 //! 4. The broker never drops a record by itself; [`Log::cut`] alone does.
 //! 5. A recorded log holds times from 1 ms after 1970 on: Kafka has no others.
 //!
-//! Left out on purpose: transactions (docs/architecture.md says why), and consumer groups (placement has its own).
+//! Left out on purpose: transactions (docs/architecture.md says why), and reading by consumer group: a [`Group`] only
+//! shares out who wants what.
 
 mod client;
 mod fetcher;
+mod group;
+mod layout;
 mod producer;
 mod reader;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod topics;
+
+pub use group::Group;
+pub use layout::KafkaLayout;
 
 use crate::{Bounds, Log, LogError, Partitions, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer, log};
 use client::Client;
@@ -87,6 +93,15 @@ struct Core {
 }
 
 impl KafkaLog {
+    /// What is there under the options' prefix; `None`: nothing. Only the connection and the prefix of the options
+    /// count.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] when Kafka does not answer within 10 s, or refuses.
+    pub fn layout(options: &KafkaOptions) -> Result<Option<KafkaLayout>, LogError> {
+        layout::read(&Client::new(options.clone())?)
+    }
+
     /// Makes the topics that are not there yet, and waits until they can be used; the names of those it made.
     ///
     /// # Errors

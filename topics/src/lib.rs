@@ -25,7 +25,7 @@ pub use channel::{
 };
 pub use embedded::{EmbeddedLog, EmbeddedOptions};
 #[cfg(feature = "kafka")]
-pub use kafka::{KafkaLog, KafkaOptions};
+pub use kafka::{KafkaLayout, KafkaLog, KafkaOptions};
 pub use log::{Ack, Bounds, Log, LogError, LogRecord, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer};
 pub use memory::{MemoryLog, MemoryOptions};
 pub use owners::{OwnersError, OwnersView, Ownership};

@@ -1,8 +1,10 @@
 //! What topics and clients are set to, and why.
 
 use super::KafkaOptions;
+use super::layout::{TIME_MODE_KEY, WALL};
 use crate::TimeMode;
 use rdkafka::ClientConfig;
+use std::time::Duration;
 
 /// Room for what Kafka adds to a record: a batch's header and the lengths of its parts.
 const BATCH_OVERHEAD_BYTES: usize = 64 << 10;
@@ -21,9 +23,9 @@ pub(super) fn of_topics(options: &KafkaOptions) -> Vec<(&'static str, String)> {
         ("max.message.bytes", (options.max_record_bytes + BATCH_OVERHEAD_BYTES).to_string()),
     ];
     match options.time_mode {
-        TimeMode::Wall => settings.push(("message.timestamp.type", "LogAppendTime".to_owned())),
+        TimeMode::Wall => settings.push((TIME_MODE_KEY, WALL.to_owned())),
         TimeMode::Recorded => settings.extend([
-            ("message.timestamp.type", "CreateTime".to_owned()),
+            (TIME_MODE_KEY, "CreateTime".to_owned()),
             // The past may be as long ago as it was, and no jump in it begins a segment.
             ("message.timestamp.before.max.ms", never()),
             ("message.timestamp.after.max.ms", never()),
@@ -72,6 +74,23 @@ pub(super) fn of_consumer(options: &KafkaOptions) -> ClientConfig {
         // Read ahead inside librdkafka, for each partition; readers have their own queue on top.
         .set("queued.min.messages", "2000")
         .set("queued.max.messages.kbytes", "4096");
+    config
+}
+
+/// For taking part in a consumer group, without reading.
+pub(super) fn of_group(options: &KafkaOptions, name: &str, session_timeout: Duration) -> ClientConfig {
+    let session_ms = session_timeout.as_millis().max(3);
+    let mut config = common(options);
+    config
+        .set("group.id", format!("{}{name}", options.topic_prefix))
+        .set("group.protocol", "classic")
+        // What a member keeps is not taken from it for a moment.
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", session_ms.to_string())
+        .set("heartbeat.interval.ms", (session_ms / 3).to_string())
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error");
     config
 }
 

@@ -1,10 +1,13 @@
 //! Against a real Kafka, whose address `HOGA_KAFKA` tells; `scripts/kafka start` prints it. Without one the tests say
 //! that they were left out, and in CI they fail.
 
+mod group;
+mod topics;
+
 use super::*;
 use crate::LogRecord;
 use crate::conformance::{self, Subject};
-use hoga_core::Timestamp;
+use hoga_core::{MachineKind, Timestamp};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -91,38 +94,6 @@ fn a_broker_that_is_not_there_is_named() {
     ] {
         assert!(error.to_string().contains("of Kafka at 127.0.0.1:1 (does it run there"), "{error}");
     }
-}
-
-#[test]
-fn what_is_wrong_with_the_topics_is_named_with_the_command_that_mends_it() {
-    let Some(options) = options() else { return };
-    let complaint = |options: &KafkaOptions| KafkaLog::check_topics(options).unwrap_err().to_string();
-    let orders = format!("{}orders", options.topic_prefix);
-    let missing = complaint(&options);
-    assert!(missing.contains(&format!("the topic {orders} is missing; make it: kafka-topics.sh")), "{missing}");
-    assert_eq!(KafkaLog::create_topics(&options).unwrap().len(), Topic::ALL.len());
-    assert!(KafkaLog::create_topics(&options).unwrap().is_empty(), "they are there");
-    KafkaLog::check_topics(&options).unwrap();
-
-    let other = KafkaOptions { partitions: conformance::partitions().with(Topic::Orders, 7), ..options.clone() };
-    let other = complaint(&other);
-    assert!(other.contains(&format!("the topic {orders} has 3 partitions, not 7")), "{other}");
-    assert_eq!(other.lines().count(), 1, "{other}");
-    let recorded = complaint(&KafkaOptions { time_mode: TimeMode::Recorded, ..options.clone() });
-    assert!(recorded.contains("message.timestamp.type=LogAppendTime, not CreateTime; mend it: "), "{recorded}");
-    let replicated = complaint(&KafkaOptions { replication: 3, ..options.clone() });
-    assert!(
-        replicated.contains(&format!("the topic {orders} has partitions on 1 brokers only, not 3")),
-        "{replicated}"
-    );
-
-    let client = Client::new(options.clone()).unwrap();
-    let compacted = AlterConfig::new(ResourceSpecifier::Topic(&orders)).set("cleanup.policy", "compact");
-    let answers = client::wait(client.administer(|admin, _| admin.alter_configs([&compacted], &AdminOptions::new())));
-    answers.unwrap()[0].as_ref().unwrap();
-    let wrong = complaint(&options);
-    let mend = format!("--entity-name {orders} --add-config cleanup.policy=delete");
-    assert!(wrong.contains("cleanup.policy=compact, not delete") && wrong.contains(&mend), "{wrong}");
 }
 
 #[test]

@@ -4,12 +4,11 @@
 //! has those. The number of partitions is never mended: keys would move.
 
 use super::client::{Client, wait};
+use super::layout::{self, Found, FoundTopic};
 use super::settings;
 use crate::LogError;
-use rdkafka::admin::{NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::metadata::Metadata;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// New topics are known to every broker within this.
@@ -64,7 +63,7 @@ fn await_leaders(client: &Client) -> Result<(), LogError> {
             None => return Ok(()),
             Some((name, _)) if started.elapsed() > KNOWN_WITHIN => {
                 let what = format!("the topic {name} has partitions without a leader; see the brokers' logs");
-                return Err(layout(client, what));
+                return Err(wrong_layout(client, what));
             }
             Some(_) => std::thread::sleep(Duration::from_millis(20)),
         }
@@ -86,10 +85,10 @@ pub(super) fn check(client: &Client) -> Result<(), LogError> {
         }
     }
     wrong.extend(wrong_settings(client, &present)?);
-    if wrong.is_empty() { Ok(()) } else { Err(layout(client, wrong.join("\n"))) }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong_layout(client, wrong.join("\n"))) }
 }
 
-fn layout(client: &Client, what: String) -> LogError {
+fn wrong_layout(client: &Client, what: String) -> LogError {
     LogError::Layout { folder: format!("Kafka at {}", client.options.brokers), what }
 }
 
@@ -131,13 +130,10 @@ fn wrong_settings(client: &Client, names: &[&str]) -> Result<Vec<String>, LogErr
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let failed = |error| client.failed("asking for the topics' settings", &error);
-    let resources: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-    let answers = client.administer(|admin, options| wait(admin.describe_configs(&resources, options)));
+    let answers = layout::describe(client, names)?;
     let expected = settings::of_topics(&client.options);
     let mut wrong = Vec::new();
-    for (name, answer) in names.iter().zip(answers.map_err(failed)?) {
-        let answer = answer.map_err(|code| failed(rdkafka::error::KafkaError::AdminOp(code)))?;
+    for (name, answer) in names.iter().zip(answers) {
         for (key, value) in &expected {
             let found = answer.get(key).and_then(|entry| entry.value.as_deref()).unwrap_or("");
             if !holds(key, value, found) {
@@ -160,27 +156,5 @@ fn holds(key: &str, expected: &str, found: &str) -> bool {
     match (expected.parse::<i64>(), found.parse::<i64>()) {
         (Ok(expected), Ok(found)) => found >= expected,
         _ => false,
-    }
-}
-
-/// The topics of a Kafka, by name.
-struct Found(BTreeMap<String, FoundTopic>);
-
-struct FoundTopic {
-    partitions: u32,
-    /// Of the partition that has fewest.
-    replicas: u32,
-    leaderless: bool,
-}
-
-impl Found {
-    fn new(metadata: &Metadata) -> Self {
-        let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
-        let describe = |topic: &rdkafka::metadata::MetadataTopic| FoundTopic {
-            partitions: topic.partitions().len() as u32,
-            replicas: topic.partitions().iter().map(|p| p.replicas().len() as u32).min().unwrap_or(0),
-            leaderless: topic.partitions().iter().any(|p| p.leader() < 0),
-        };
-        Self(topics.map(|topic| (topic.name().to_owned(), describe(topic))).collect())
     }
 }

@@ -1,0 +1,54 @@
+//! Topics that are missing, different, or as they should be.
+
+use super::*;
+
+#[test]
+fn a_log_is_taken_as_it_is() {
+    let Some(options) = options() else { return };
+    assert_eq!(KafkaLog::layout(&options).unwrap(), None);
+    let partitions = conformance::partitions().with(Topic::Orders, 5);
+    let made = KafkaOptions { time_mode: TimeMode::Recorded, partitions, ..options.clone() };
+    KafkaLog::create_topics(&made).unwrap();
+    let layout = KafkaLog::layout(&options).unwrap().unwrap();
+    assert_eq!(layout.apply_to(&options), made);
+    KafkaLog::check_topics(&layout.apply_to(&options)).unwrap();
+
+    let client = Client::new(options.clone()).unwrap();
+    let ticks = client.name(Topic::Ticks);
+    let answers = client::wait(client.administer(|admin, options| admin.delete_topics(&[ticks], options)));
+    answers.unwrap()[0].as_ref().unwrap();
+    let layout = KafkaLog::layout(&options).unwrap().unwrap();
+    assert_eq!((layout.missing, layout.partitions.of(Topic::Ticks)), (vec![Topic::Ticks], 5), "as that of orders");
+}
+
+#[test]
+fn what_is_wrong_with_the_topics_is_named_with_the_command_that_mends_it() {
+    let Some(options) = options() else { return };
+    let complaint = |options: &KafkaOptions| KafkaLog::check_topics(options).unwrap_err().to_string();
+    let orders = format!("{}orders", options.topic_prefix);
+    let missing = complaint(&options);
+    assert!(missing.contains(&format!("the topic {orders} is missing; make it: kafka-topics.sh")), "{missing}");
+    assert_eq!(KafkaLog::create_topics(&options).unwrap().len(), Topic::ALL.len());
+    assert!(KafkaLog::create_topics(&options).unwrap().is_empty(), "they are there");
+    KafkaLog::check_topics(&options).unwrap();
+
+    let other = KafkaOptions { partitions: conformance::partitions().with(Topic::Orders, 7), ..options.clone() };
+    let other = complaint(&other);
+    assert!(other.contains(&format!("the topic {orders} has 3 partitions, not 7")), "{other}");
+    assert_eq!(other.lines().count(), 1, "{other}");
+    let recorded = complaint(&KafkaOptions { time_mode: TimeMode::Recorded, ..options.clone() });
+    assert!(recorded.contains("message.timestamp.type=LogAppendTime, not CreateTime; mend it: "), "{recorded}");
+    let replicated = complaint(&KafkaOptions { replication: 3, ..options.clone() });
+    assert!(
+        replicated.contains(&format!("the topic {orders} has partitions on 1 brokers only, not 3")),
+        "{replicated}"
+    );
+
+    let client = Client::new(options.clone()).unwrap();
+    let compacted = AlterConfig::new(ResourceSpecifier::Topic(&orders)).set("cleanup.policy", "compact");
+    let answers = client::wait(client.administer(|admin, _| admin.alter_configs([&compacted], &AdminOptions::new())));
+    answers.unwrap()[0].as_ref().unwrap();
+    let wrong = complaint(&options);
+    let mend = format!("--entity-name {orders} --add-config cleanup.policy=delete");
+    assert!(wrong.contains("cleanup.policy=compact, not delete") && wrong.contains(&mend), "{wrong}");
+}
