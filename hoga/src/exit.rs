@@ -119,7 +119,7 @@ impl From<OwnersError> for Failure {
     fn from(error: OwnersError) -> Self {
         match error {
             OwnersError::Log(error) => error.into(),
-            OwnersError::Undecodable { .. } => Self::Stopped(error.to_string()),
+            OwnersError::Cut { .. } | OwnersError::Undecodable { .. } => Self::Stopped(error.to_string()),
             OwnersError::NotDrained(_) => Self::TimedOut(error.to_string()),
         }
     }

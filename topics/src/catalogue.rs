@@ -7,7 +7,8 @@
 //!    in a topic was written by a machine's channel, or is a claim's copy.
 //! 3. Nothing that is numbered is ever compacted: keys are for partitioning, not for replacing.
 //!
-//! Left out on purpose: broker settings (they belong to the Kafka log) and cutting (its owner decides by this table).
+//! Left out on purpose: broker settings (they belong to the Kafka log) and cutting ([`crate::retention`] decides by this
+//! table).
 
 #[cfg(test)]
 mod docs;
@@ -17,6 +18,7 @@ use hoga_core::records::RecordKind;
 use hoga_core::{MachineKind, Record, Topic};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// What the key of a topic's records is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,46 @@ pub struct Unsequenced {
     pub kinds: &'static [RecordKind],
 }
 
+/// How long a topic's records are kept: what [`crate::retention`] cuts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// For ever.
+    ForEver,
+    /// For ever as long as no archive has them.
+    UntilArchived,
+    /// As long as the machine that reads them may have to, and longer as long as no archive has them.
+    UntilRestored,
+    /// As long as the newest marks may be needed.
+    UntilMarked,
+    /// So many days from their append on.
+    Days(u32),
+}
+
+impl Kept {
+    /// The time that they are kept, where it is a time.
+    pub fn ms(self) -> Option<i64> {
+        match self {
+            Self::Days(days) => Some(i64::from(days) * DAY_MS),
+            Self::ForEver | Self::UntilArchived | Self::UntilRestored | Self::UntilMarked => None,
+        }
+    }
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ForEver => f.write_str("for ever"),
+            Self::UntilArchived => f.write_str("for ever; behind the archive once there is one"),
+            Self::UntilRestored => f.write_str("behind the oldest usable snapshot, in the archive"),
+            Self::UntilMarked => f.write_str("behind the newest marks"),
+            Self::Days(1) => f.write_str("1 day"),
+            Self::Days(days) => write!(f, "{days} days"),
+        }
+    }
+}
+
 /// One topic of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicSpec {
@@ -77,8 +119,8 @@ pub struct TopicSpec {
     pub unsequenced: &'static [Unsequenced],
     /// Who reads it besides machines, for people.
     pub readers: &'static [&'static str],
-    /// How long it is kept, for people.
-    pub kept: &'static str,
+    /// How long it is kept.
+    pub kept: Kept,
 }
 
 impl TopicSpec {

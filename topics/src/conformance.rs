@@ -58,6 +58,7 @@ pub fn conforms(subject: &dyn Subject) {
     recorded_times_are_the_writers(subject);
     says_what_is_wrong(subject);
     cuts_and_goes_on(subject);
+    finds_offsets_by_time(subject);
     tombstones_come_as_such(subject);
     goes_on_after_reopening(subject);
 }
@@ -342,6 +343,29 @@ fn cuts_and_goes_on(subject: &dyn Subject) {
         assert_eq!((values(&*log, A), values(&*log, B)), (vec!["next".to_owned()], vec![name(99)]));
         assert_eq!(append(&*log, B, &["on"]), [100]);
     }
+}
+
+fn finds_offsets_by_time(subject: &dyn Subject) {
+    let log = subject.make(TimeMode::Wall);
+    assert_eq!(log.offset_at(A, Timestamp(0)).unwrap(), 0, "nothing is there");
+    let pause = || _ = log.signal().wait(log.signal().version(), Duration::from_millis(2));
+    for _ in 0..12 {
+        append(&*log, A, &["a", "b", "c"]);
+        pause();
+    }
+    log.sync().unwrap();
+    let check = |start: usize| {
+        let records = read(&*log, A, start as u64, Visibility::Durable, 100);
+        let newest = records.last().unwrap().time;
+        let times = records.iter().map(|record| record.time).chain([Timestamp(0), newest.plus_ms(1)]);
+        for time in times.flat_map(|time| [time, time.plus_ms(1)]) {
+            let expected = records.iter().find(|record| record.time >= time).map_or(36, |record| record.offset);
+            assert_eq!(log.offset_at(A, time).unwrap(), expected, "{time}, of {records:?}");
+        }
+    };
+    check(0);
+    log.cut(A, 20).unwrap();
+    check(20);
 }
 
 fn tombstones_come_as_such(subject: &dyn Subject) {

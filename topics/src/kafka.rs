@@ -32,7 +32,7 @@ pub use layout::KafkaLayout;
 use crate::{Bounds, Log, LogError, Partitions, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer, log};
 use client::Client;
 use fetcher::Fetcher;
-use hoga_core::Topic;
+use hoga_core::{Timestamp, Topic};
 use producer::{KafkaWriter, Producer};
 use reader::KafkaReader;
 use std::collections::BTreeMap;
@@ -173,6 +173,12 @@ impl Log for KafkaLog {
 
     fn bounds(&self, partition: TopicPartition) -> Result<Bounds, LogError> {
         self.core.bounds(partition)
+    }
+
+    fn offset_at(&self, at: TopicPartition, time: Timestamp) -> Result<u64, LogError> {
+        let Bounds { start, end, .. } = self.core.bounds(at)?;
+        let found = self.core.client.offset_at(at, time)?;
+        Ok(found.map_or(end, |offset| offset.max(start)))
     }
 
     fn reader(&self, at: TopicPartition, from: u64, _: Visibility) -> Result<Box<dyn Reader>, LogError> {

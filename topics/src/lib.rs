@@ -3,6 +3,7 @@
 //! - [`catalogue`]: what each topic is: key, partitions, retention, records, writers. docs/topics.md is made from it.
 //! - [`partitioner`]: keys go to partitions as Java's default partitioner sends them.
 //! - [`channel`]: what a reader accepts of a partition. [`owners`]: who owns what, and how far they have come.
+//! - [`retention`]: how far each topic may be cut.
 //! - [`log`]: the trait. [`memory`]: for tests and simulation. [`embedded`]: durable, in-process, nothing to start.
 //!   [`remote`]: a log that another process of this computer has. `kafka`: on Apache Kafka (feature `kafka`).
 
@@ -18,6 +19,7 @@ pub mod memory;
 pub mod owners;
 pub mod partitioner;
 pub mod remote;
+pub mod retention;
 
 pub use catalogue::Partitions;
 pub use channel::{
@@ -28,5 +30,5 @@ pub use embedded::{EmbeddedLog, EmbeddedOptions};
 pub use kafka::{KafkaLayout, KafkaLog, KafkaOptions};
 pub use log::{Ack, Bounds, Log, LogError, LogRecord, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer};
 pub use memory::{MemoryLog, MemoryOptions};
-pub use owners::{OwnersError, OwnersView, Ownership};
+pub use owners::{OwnersError, OwnersView, Ownership, SavedOwners};
 pub use remote::RemoteLog;

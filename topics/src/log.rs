@@ -241,6 +241,26 @@ pub(crate) fn check_record(
     Ok(())
 }
 
+/// By bisection, a record a step: for logs whose readers have what is durable at once.
+fn first_not_before<L: Log + ?Sized>(log: &L, at: TopicPartition, time: Timestamp) -> Result<u64, LogError> {
+    let Bounds { start: mut low, durable_end: mut high, .. } = log.bounds(at)?;
+    let mut records = Vec::new();
+    while low < high {
+        let middle = low + (high - low) / 2;
+        records.clear();
+        log.reader(at, middle, Visibility::Durable)?.poll(1, &mut records)?;
+        let record = records.first().ok_or_else(|| {
+            LogError::Failed(format!("{at}: offset {middle} is durable, and a reader there finds nothing: a bug"))
+        })?;
+        if record.time < time {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
 /// Reads one partition.
 pub trait Reader: Send {
     /// Appends at most `max` records that are there, in order, to `out`; none is not the end, only nothing yet.
@@ -288,6 +308,12 @@ pub trait Log: Send + Sync {
 
     /// A partition's offsets.
     fn bounds(&self, partition: TopicPartition) -> Result<Bounds, LogError>;
+
+    /// The offset of the first durable record that was appended at or after `time`; the durable end if there is none.
+    /// Of a wall log, whose append times never go back.
+    fn offset_at(&self, partition: TopicPartition, time: Timestamp) -> Result<u64, LogError> {
+        first_not_before(self, partition, time)
+    }
 
     /// A reader from an offset on, which lies within the bounds (the end is within).
     fn reader(&self, partition: TopicPartition, from: u64, visibility: Visibility)

@@ -9,8 +9,11 @@
 //! 3. Marks of a machine only go forward.
 //! 4. [`drained`] is exact: every mark was true before the ends were read, and covers them.
 //!
-//! Left out on purpose: who should own what, and judging a silent process dead: that is placement. The view needs
-//! every machine's claims from its first on; `owners` may be cut only together with a saved view.
+//! 5. A view has seen every claim from the first on, read or by way of a saved view. One that begins in the middle
+//!    would take a void claim for the first, or a valid one for void: two owners that both believe.
+//!
+//! Left out on purpose: who should own what, and judging a silent process dead: that is placement; and where a view is
+//! stored when `owners` is cut.
 
 mod drained;
 #[cfg(test)]
@@ -21,6 +24,7 @@ pub use drained::{drained, wait_drained};
 use crate::{Log, LogError, LogRecord, Reader, TopicPartition, Visibility};
 use hoga_core::records::{Claim, Mark, SignOfLife};
 use hoga_core::{MachineKind, Record, Timestamp, Topic};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The one partition of `owners`.
@@ -31,7 +35,7 @@ pub const OWNERS: TopicPartition = TopicPartition::new(Topic::Owners, 0);
 pub enum OwnersError {
     /// The log refused.
     #[error(transparent)]
-    Log(#[from] LogError),
+    Log(LogError),
     /// A value is no record of this topic.
     #[error(
         "{OWNERS}: the value at offset {offset} is not a claim, mark or sign of life: {reason}; owners is written by hoga alone, so find out who wrote it"
@@ -42,13 +46,32 @@ pub enum OwnersError {
         /// What is wrong with it.
         reason: String,
     },
+    /// `owners` begins behind what the view has seen.
+    #[error(
+        "{OWNERS}: offsets {offset} to {} are cut, and who owns what depends on them; start from the view that was stored at the cut", start - 1
+    )]
+    Cut {
+        /// The next offset of the view.
+        offset: u64,
+        /// Where `owners` begins.
+        start: u64,
+    },
     /// The pipeline was not drained in time.
     #[error("not all machines have read their input to its end in time: {0}")]
     NotDrained(String),
 }
 
+impl From<LogError> for OwnersError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Cut { partition: OWNERS, offset, start } => Self::Cut { offset, start },
+            error => Self::Log(error),
+        }
+    }
+}
+
 /// A mark that counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StandingMark {
     /// Its offset in `owners`.
     pub offset: u64,
@@ -59,7 +82,7 @@ pub struct StandingMark {
 }
 
 /// What is known of one machine's partition that was ever claimed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ownership {
     /// The newest valid claim's epoch.
     pub epoch: u64,
@@ -90,7 +113,7 @@ impl Ownership {
 }
 
 /// The state of `owners` up to some offset.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owners {
     machines: BTreeMap<(MachineKind, u32), Ownership>,
     processes: BTreeMap<String, Timestamp>,
@@ -161,6 +184,15 @@ impl Owners {
     }
 }
 
+/// All that a view knows: to be stored where `owners` is cut, and gone on from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedOwners {
+    /// The next offset.
+    pub offset: u64,
+    /// The state as of that offset.
+    pub owners: Owners,
+}
+
 /// Follows `owners`.
 pub struct OwnersView {
     reader: Box<dyn Reader>,
@@ -170,29 +202,45 @@ pub struct OwnersView {
 }
 
 impl OwnersView {
-    /// A view of all that is there now.
+    /// A view of all that is there now, of a log whose `owners` was never cut.
     pub fn open(log: &dyn Log) -> Result<Self, OwnersError> {
-        let bounds = log.bounds(OWNERS)?;
-        let reader = log.reader(OWNERS, bounds.start, Visibility::Written)?;
-        let mut view = Self { reader, batch: Vec::new(), next_offset: bounds.start, owners: Owners::default() };
+        let mut view = Self::resume(log, SavedOwners::default())?;
         view.poll()?;
         Ok(view)
+    }
+
+    /// A view that goes on from a saved one, and has read nothing yet.
+    ///
+    /// # Errors
+    /// [`OwnersError::Cut`] when `owners` begins behind it.
+    pub fn resume(log: &dyn Log, SavedOwners { offset, owners }: SavedOwners) -> Result<Self, OwnersError> {
+        let reader = log.reader(OWNERS, offset, Visibility::Written)?;
+        Ok(Self { reader, batch: Vec::new(), next_offset: offset, owners })
     }
 
     /// Reads on to the end; whether there was anything new.
     pub fn poll(&mut self) -> Result<bool, OwnersError> {
         let before = self.next_offset;
-        loop {
-            self.batch.clear();
-            self.reader.poll(1_024, &mut self.batch)?;
-            if self.batch.is_empty() {
-                return Ok(self.next_offset > before);
-            }
-            for record in &self.batch {
-                apply(&mut self.owners, record)?;
-                self.next_offset = record.offset + 1;
-            }
+        while self.read(u64::MAX)? {}
+        Ok(self.next_offset > before)
+    }
+
+    /// Reads on, not past `until`; whether there was anything before it.
+    pub fn read(&mut self, until: u64) -> Result<bool, OwnersError> {
+        let left = usize::try_from(until.saturating_sub(self.next_offset)).unwrap_or(usize::MAX);
+        self.batch.clear();
+        self.reader.poll(left.min(1_024), &mut self.batch)?;
+        let before = self.next_offset;
+        for record in self.batch.iter().take_while(|record| record.offset < until) {
+            apply(&mut self.owners, record)?;
+            self.next_offset = record.offset + 1;
         }
+        Ok(self.next_offset > before)
+    }
+
+    /// What it knows, to go on from later.
+    pub fn save(&self) -> SavedOwners {
+        SavedOwners { offset: self.next_offset, owners: self.owners.clone() }
     }
 
     /// What is known as of [`Self::position`].

@@ -1,6 +1,6 @@
 //! The table itself; see [`super`].
 
-use super::{KeyKind, TopicSpec, Unsequenced};
+use super::{Kept, KeyKind, TopicSpec, Unsequenced};
 use hoga_core::Topic;
 use hoga_core::records::RecordKind::{self, *};
 
@@ -9,8 +9,6 @@ const CLOCKS: &[RecordKind] = &[Clock];
 const COMMANDS: &[RecordKind] = &[PlaceOrder, AmendOrder, ReduceOrder, CancelOrder];
 const OPERATORS: &[RecordKind] = &[AssetListing, InstrumentListing, FeeSchedule, PhaseChange, RulesVersion];
 const OWNERS: &[RecordKind] = &[Claim, Mark, SignOfLife];
-const ARCHIVE: &str = "for ever; behind the archive once there is one";
-const ARCHIVE_INPUT: &str = "behind the oldest usable snapshot, in the archive";
 
 /// In the order of [`Topic::ALL`].
 pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
@@ -22,7 +20,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         carries: OWNERS,
         unsequenced: &[Unsequenced { who: "owners", kinds: OWNERS }],
         readers: &["owners", "standbys"],
-        kept: "behind the newest marks",
+        kept: Kept::UntilMarked,
     },
     TopicSpec {
         topic: Topic::Orders,
@@ -35,7 +33,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
             Unsequenced { who: "feeds of a recorded log", kinds: CLOCKS },
         ],
         readers: &[],
-        kept: "7 days",
+        kept: Kept::Days(7),
     },
     TopicSpec {
         topic: Topic::Control,
@@ -45,7 +43,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         carries: OPERATORS,
         unsequenced: &[Unsequenced { who: "operator", kinds: OPERATORS }],
         readers: &[],
-        kept: "for ever",
+        kept: Kept::ForEver,
     },
     TopicSpec {
         topic: Topic::Accounts,
@@ -73,7 +71,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
             Unsequenced { who: "owner of holds", kinds: CLOCKS },
         ],
         readers: &[],
-        kept: ARCHIVE_INPUT,
+        kept: Kept::UntilRestored,
     },
     TopicSpec {
         topic: Topic::Books,
@@ -93,7 +91,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         ],
         unsequenced: &[Unsequenced { who: "owner of matching", kinds: CLOCKS }],
         readers: &[],
-        kept: ARCHIVE_INPUT,
+        kept: Kept::UntilRestored,
     },
     TopicSpec {
         topic: Topic::Executions,
@@ -103,7 +101,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         carries: &[Execution, Clock],
         unsequenced: &[Unsequenced { who: "owner of candles", kinds: CLOCKS }],
         readers: &["sinks", "streams"],
-        kept: ARCHIVE,
+        kept: Kept::UntilArchived,
     },
     TopicSpec {
         topic: Topic::Ticks,
@@ -116,7 +114,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
             Unsequenced { who: "owner of tick-candles, feeds of a recorded log", kinds: CLOCKS },
         ],
         readers: &["sinks", "streams"],
-        kept: ARCHIVE,
+        kept: Kept::UntilArchived,
     },
     TopicSpec {
         topic: Topic::Depth,
@@ -126,7 +124,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         carries: &[DepthUpdate],
         unsequenced: &[],
         readers: &["streams"],
-        kept: "1 day",
+        kept: Kept::Days(1),
     },
     TopicSpec {
         topic: Topic::OrderEvents,
@@ -136,7 +134,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         carries: &[OrderEvent, CommandRefused],
         unsequenced: &[],
         readers: &["gateway", "sinks", "streams"],
-        kept: ARCHIVE,
+        kept: Kept::UntilArchived,
     },
     TopicSpec {
         topic: Topic::Journal,
@@ -146,7 +144,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         carries: &[JournalEntry],
         unsequenced: &[],
         readers: &["sinks", "reconcile"],
-        kept: ARCHIVE,
+        kept: Kept::UntilArchived,
     },
     TopicSpec {
         topic: Topic::Candles,
@@ -156,7 +154,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         carries: &[Candle],
         unsequenced: &[],
         readers: &["sinks", "streams"],
-        kept: ARCHIVE,
+        kept: Kept::UntilArchived,
     },
     TopicSpec {
         topic: Topic::Instruments,
@@ -166,7 +164,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         carries: OPERATORS,
         unsequenced: &[],
         readers: &["sinks", "streams", "gateway"],
-        kept: "for ever",
+        kept: Kept::ForEver,
     },
     TopicSpec {
         topic: Topic::DeadLetters,
@@ -176,6 +174,6 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         carries: &[DeadLetter],
         unsequenced: &[Unsequenced { who: "sinks", kinds: &[DeadLetter] }],
         readers: &["operator"],
-        kept: "30 days",
+        kept: Kept::Days(30),
     },
 ];

@@ -218,3 +218,26 @@ fn undecodable_bytes_stop_a_trusted_reader_and_pass_in_orders() {
     assert!(seen[1].2.contains("tombstone") && seen[2].2.contains("does not belong"), "{seen:?}");
     assert_eq!(log.bounds(orders).unwrap().end, reader.position());
 }
+
+#[test]
+fn what_is_passed_over_counts_as_read_and_may_be_cut() {
+    let script = "c5 5.1 5.3 5.2 5.3 c8 5.4 8.3 8.4 8.5";
+    let whole = log(script);
+    let mut all = AcceptedReader::open(&whole, TO, ReaderPosition::default(), Visibility::Written).unwrap();
+    let numbers = read(&mut all, usize::MAX);
+    let end = all.position();
+    for cut in 0..=end {
+        let log = log(script);
+        let mut passing = AcceptedReader::open(&log, TO, ReaderPosition::default(), Visibility::Written).unwrap();
+        assert!(passing.pass(cut).unwrap() && !passing.pass(end + 1).unwrap());
+        let mut passing = AcceptedReader::open(&log, TO, ReaderPosition::default(), Visibility::Written).unwrap();
+        assert!(passing.pass(cut).unwrap());
+        let position = passing.save();
+        assert_eq!(position.offset, cut);
+        log.cut(TO, cut).unwrap();
+        let mut rest = AcceptedReader::open(&log, TO, position, Visibility::Written).unwrap();
+        let behind = read(&mut rest, usize::MAX);
+        assert!(numbers.ends_with(&behind), "cut at {cut}: {behind:?}");
+        assert_eq!(rest.channels(), all.channels(), "cut at {cut}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{KafkaOptions, settings};
 use crate::{LogError, TopicPartition};
-use hoga_core::Topic;
+use hoga_core::{Timestamp, Topic};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -92,6 +92,23 @@ impl Client {
                 LogError::NoPartition(at)
             }
             _ => self.failed(&format!("{at}: asking for its offsets"), error),
+        }
+    }
+
+    /// The first offset that was appended at or after a time; none: everything is older.
+    pub fn offset_at(&self, at: TopicPartition, time: Timestamp) -> Result<Option<u64>, LogError> {
+        let failed = |error: &KafkaError| self.failed(&format!("{at}: asking for the offset of a time"), error);
+        let mut list = TopicPartitionList::new();
+        // A negative time would be one of Kafka's names for an offset.
+        let asked = Offset::Offset(time.0.max(0));
+        list.add_partition_offset(self.name(at.topic), at.partition as i32, asked).map_err(|error| failed(&error))?;
+        let answer = self.queries.offsets_for_times(list, ANSWER_TIMEOUT).map_err(|error| failed(&error))?;
+        let element = answer.elements().into_iter().next();
+        match element.map(|element| (element.error(), element.offset())) {
+            Some((Ok(()), Offset::Offset(offset))) if offset >= 0 => Ok(Some(offset as u64)),
+            Some((Ok(()), Offset::End)) => Ok(None),
+            Some((Err(error), _)) => Err(failed(&error)),
+            other => Err(LogError::Failed(format!("{at}: Kafka answered a question for a time with {other:?}"))),
         }
     }
 

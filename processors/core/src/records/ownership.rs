@@ -8,6 +8,7 @@
 use crate::machine::{MachineKind, Topic};
 use crate::time::Timestamp;
 use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
 
 /// The owner's time, once a second where a machine has timers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Claim {
 }
 
 /// How far one channel is delivered: part of a mark.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkOutput {
     /// The topic written.
     pub topic: Topic,
@@ -47,7 +48,7 @@ pub struct MarkOutput {
 }
 
 /// How far an owner has delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The machine.
     pub machine: MachineKind,
