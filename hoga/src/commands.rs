@@ -9,6 +9,7 @@ mod hash;
 mod list_asset;
 mod list_instrument;
 mod produce;
+mod registry;
 mod set_fees;
 mod set_phase;
 mod tail;
@@ -49,6 +50,8 @@ pub enum Command {
     Feed(feed::Args),
     /// List the topics and how far they have come, or describe one
     Topics(topics::Args),
+    /// Serve the schemas to other programs as a schema registry, until Ctrl-C
+    Registry(registry::Args),
     /// Print the records of a topic as JSON lines
     Tail(tail::Args),
     /// Print an account's balances, or the trial balance of the ledger
@@ -74,6 +77,7 @@ impl Command {
             Self::SetPhase(args) => args.run(context),
             Self::Feed(args) => args.run(context),
             Self::Topics(args) => args.run(context),
+            Self::Registry(args) => args.run(context),
             Self::Tail(args) => args.run(context),
             Self::Balances(args) => args.run(context),
             Self::Hash(args) => args.run(context),

@@ -31,6 +31,8 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Where `up` serves the log to the other commands.
     pub listen: SocketAddr,
+    /// Where the schema registry, metrics and health are served; `None`: nowhere, `registry` on its default.
+    pub http: Option<SocketAddr>,
     /// How long a command waits for its outcome.
     pub answer_timeout_s: u64,
     /// How far ahead valid-until is set when a command comes without one.
@@ -52,6 +54,7 @@ impl Default for Config {
         Self {
             data_dir: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+            http: None,
             answer_timeout_s: 10,
             valid_for_s: 60,
             shutdown_s: 10,

@@ -3,6 +3,7 @@
 //! - [`cli`]: the arguments. [`config`]: the settings. [`exit`]: failures and exit codes.
 //! - [`folder`]: a data folder: its log, opened here or reached at a running `hoga up`; settings fixed with it.
 //! - [`pipeline`]: all machines over a log. [`reading`]: accepted records. [`asking`]: a command and its outcome.
+//! - [`http`]: schema registry, metrics and health for other programs.
 //! - `commands/`: one file for each subcommand.
 //!
 //! Left out on purpose: decisions. Whatever judges an order, an effect or a record is in a library crate.
@@ -16,6 +17,7 @@ mod demo;
 mod exit;
 mod folder;
 mod hashing;
+mod http;
 mod ledger;
 mod machines;
 mod outcome;

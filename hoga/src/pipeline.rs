@@ -8,6 +8,7 @@
 use crate::cli::Context;
 use crate::exit::Failure;
 use crate::folder::Folder;
+use crate::http::{Exchange, Server};
 use crate::machines;
 use crate::progress::Progress;
 use crate::stop::Stop;
@@ -15,6 +16,7 @@ use hoga_runtime::{Limits, MachinePhase, Runtime, RuntimeConfig, StopReport, pro
 use hoga_topics::Log;
 use hoga_topics::owners::{OwnersView, drained};
 use object_store::local::LocalFileSystem;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,12 +28,17 @@ pub struct Pipeline {
     runtime: Runtime,
     log: Arc<dyn Log>,
     shutdown: Duration,
+    /// Where it shows itself, if that is configured.
+    http: Option<Server>,
 }
 
 impl Pipeline {
     /// Starts all machines and waits until each has replayed what it has to and follows its input.
     pub fn start(context: &Context, folder: &Folder) -> Result<Self, Failure> {
         let config = &context.settings.config;
+        // The server first: whoever waits for the machines sees them restore.
+        let exchange = Arc::new(Exchange::default());
+        let http = config.http.map(|address| Server::start(address, "", Some(Arc::clone(&exchange)))).transpose()?;
         let snapshots = folder.snapshots();
         let store = std::fs::create_dir_all(&snapshots)
             .map_err(|error| error.to_string())
@@ -40,8 +47,9 @@ impl Pipeline {
         let mut setup = RuntimeConfig::new(process_name(), folder.settings.clone(), machines::factory());
         setup.limits = Limits { snapshot_every_records: config.snapshot_every_records, ..setup.limits };
         let runtime = Runtime::start(Arc::clone(&folder.log), Arc::new(store), setup)?;
+        exchange.show(runtime.watch());
         let shutdown = Duration::from_secs(config.shutdown_s);
-        let pipeline = Self { runtime, log: Arc::clone(&folder.log), shutdown };
+        let pipeline = Self { runtime, log: Arc::clone(&folder.log), shutdown, http };
         pipeline.wait_running(&context.stop)?;
         Ok(pipeline)
     }
@@ -59,6 +67,11 @@ impl Pipeline {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Where metrics, health and schemas are served, if they are.
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(Server::address)
     }
 
     /// How many machines there are: one for each partition of each input.

@@ -4,10 +4,11 @@
 //! 1. An id means one text for ever. Ids of version 1 are the kind's index plus one; later versions get later ids.
 //! 2. Each text stands alone: the types that it names are defined in it.
 //!
-//! Left out on purpose: a registry. Its ids, where one is configured, are mapped to these at the edge.
+//! Left out on purpose: subjects by topic; the catalogue in hoga-topics knows what stands where.
 
 use hoga_core::Topic;
 use hoga_core::records::RecordKind;
+use serde_json::Value;
 
 /// The greatest schema id that this release knows.
 pub const LAST_ID: u32 = RecordKind::ALL.len() as u32;
@@ -27,6 +28,26 @@ pub fn kind_of(schema_id: u32) -> Option<RecordKind> {
 /// The schema's full name, for example `hoga.PlaceOrder`.
 pub fn full_name(kind: RecordKind) -> String {
     format!("hoga.{kind}")
+}
+
+/// The versions of a record's schema, oldest first: each with its number, from 1 on, and its id.
+pub fn versions(kind: RecordKind) -> impl Iterator<Item = (u32, u32)> {
+    std::iter::once((1, schema_id(kind)))
+}
+
+/// A schema's text on one line, as registries send it; none if the id is unknown.
+pub fn line(schema_id: u32) -> Option<String> {
+    kind_of(schema_id).map(|kind| parsed(kind).to_string())
+}
+
+/// Whether a text is that schema, however it is spaced.
+pub fn is(schema_id: u32, text: &str) -> bool {
+    let given = serde_json::from_str::<Value>(text);
+    kind_of(schema_id).zip(given.ok()).is_some_and(|(kind, given)| parsed(kind) == given)
+}
+
+fn parsed(kind: RecordKind) -> Value {
+    serde_json::from_str(text(kind)).expect("the schemas are JSON: every test of this crate reads them")
 }
 
 /// The subject under which a registry keeps the schema (TopicRecordNameStrategy), for example `orders-hoga.PlaceOrder`.

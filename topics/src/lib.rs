@@ -1,6 +1,7 @@
 //! hoga-topics: the topic catalogue as code, and the [`Log`]: one trait, several implementations.
 //!
 //! - [`catalogue`]: what each topic is: key, partitions, retention, records, writers. docs/topics.md is made from it.
+//! - [`registry`]: the subjects and schemas of the catalogue, as a schema registry names them.
 //! - [`partitioner`]: keys go to partitions as Java's default partitioner sends them.
 //! - [`channel`]: what a reader accepts of a partition. [`owners`]: who owns what, and how far they have come.
 //! - [`retention`]: how far each topic may be cut.
@@ -18,6 +19,7 @@ pub mod log;
 pub mod memory;
 pub mod owners;
 pub mod partitioner;
+pub mod registry;
 pub mod remote;
 pub mod retention;
 

@@ -38,6 +38,9 @@ impl Args {
             io::stdout(),
             "hoga is up: {machines} machines on {place}, the log is served on {address}; Ctrl-C ends it"
         )?;
+        if let Some(address) = pipeline.http() {
+            writeln!(io::stdout(), "schemas, /metrics and /health are on http://{address}")?;
+        }
         let mut told = Vec::new();
         while !context.stop.requested() {
             pipeline.check()?;

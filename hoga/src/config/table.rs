@@ -70,6 +70,14 @@ pub const SETTINGS: &[Setting] = &[
         "Where `hoga up` serves its log to the other commands; only this machine's own addresses, because it asks nobody who they are"
     ),
     setting!(
+        "http",
+        "ADDRESS",
+        false,
+        any,
+        http,
+        "Where `hoga up` serves the schema registry, `/metrics` and `/health` over HTTP; off unless given. `hoga registry`: 127.0.0.1:7071 unless given. It asks nobody who they are"
+    ),
+    setting!(
         "answer_timeout_s",
         "SECONDS",
         false,

@@ -55,7 +55,7 @@ fn refuses_by_name_what_it_does_not_know_or_cannot_read() {
 #[test]
 fn what_is_shown_is_read_back() {
     let defaults = Config::default();
-    for setting in SETTINGS.iter().filter(|setting| setting.key != "data_dir") {
+    for setting in SETTINGS.iter().filter(|setting| !(setting.get)(&defaults).is_empty()) {
         let mut config = Config::default();
         (setting.set)(&mut config, &(setting.get)(&defaults)).unwrap_or_else(|why| panic!("{}: {why}", setting.key));
         assert_eq!(config, defaults, "{}", setting.key);

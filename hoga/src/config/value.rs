@@ -57,6 +57,15 @@ impl Value for SocketAddr {
     }
 }
 
+impl Value for Option<SocketAddr> {
+    fn parse(text: &str) -> Result<Self, String> {
+        SocketAddr::parse(text).map(Some)
+    }
+    fn show(&self) -> String {
+        self.as_ref().map(Value::show).unwrap_or_default()
+    }
+}
+
 /// Intervals in milliseconds, written `1m,15m,1h,1d`.
 impl Value for Vec<i64> {
     fn parse(text: &str) -> Result<Self, String> {

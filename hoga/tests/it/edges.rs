@@ -30,14 +30,17 @@ const EDGES: &[(&str, Edge, &str)] = &[
     ("hoga-topics", never, "hoga-runtime"),
     ("hoga-topics", never, "hoga-ingest"),
     ("hoga-topics", never, "tokio"),
+    ("hoga-topics", never, "axum"),
     ("hoga-runtime", uses, "hoga-topics"),
     ("hoga-runtime", uses, "tokio"), // object_store is async: the runtime alone drives it
+    ("hoga-runtime", never, "axum"), // what it shows is its status; who serves it is the command
     ("hoga-runtime", never, "hoga-ingest"),
     ("hoga-ingest", uses, "hoga-topics"),
     ("hoga-ingest", never, "hoga-runtime"),
     ("hoga-ingest", never, "tokio"),
     ("hoga", uses, "hoga-runtime"),
     ("hoga", uses, "hoga-ingest"),
+    ("hoga", uses, "axum"),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

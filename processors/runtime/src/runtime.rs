@@ -77,6 +77,12 @@ impl Runtime {
         self.pool.process.statuses()
     }
 
+    /// The same for another thread, for as long as it likes to ask.
+    pub fn watch(&self) -> impl Fn() -> Vec<MachineStatus> + Send + Sync + use<> {
+        let process = self.pool.process.clone();
+        move || process.statuses()
+    }
+
     /// The first failure of a machine or worker, if there was one: the program should stop and exit with an error.
     pub fn failed(&self) -> Option<String> {
         self.pool.failure()

@@ -1,0 +1,85 @@
+//! What a process shows of its machines: `/metrics` and `/health`.
+//!
+//! Invariant: health says what the machines say. A process that restores is not yet healthy; one whose machine has
+//! failed no longer is.
+
+use super::metrics;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hoga_runtime::{MachinePhase, MachineStatus};
+use serde_json::json;
+use std::sync::{Arc, OnceLock};
+
+type Machines = Box<dyn Fn() -> Vec<MachineStatus> + Send + Sync>;
+
+/// The machines of this process, once they are started.
+#[derive(Default)]
+pub struct Exchange {
+    machines: OnceLock<Machines>,
+}
+
+impl Exchange {
+    /// From here on shows what `machines` says whenever it is asked. Only the first call counts.
+    pub fn show(&self, machines: impl Fn() -> Vec<MachineStatus> + Send + Sync + 'static) {
+        let _ = self.machines.set(Box::new(machines));
+    }
+
+    /// None before they are started.
+    fn statuses(&self) -> Option<Vec<MachineStatus>> {
+        self.machines.get().map(|machines| machines())
+    }
+}
+
+/// The paths; without an exchange they tell of the server alone.
+pub fn routes(exchange: Option<Arc<Exchange>>) -> Router {
+    Router::new().route("/metrics", get(show_metrics)).route("/health", get(show_health)).with_state(exchange)
+}
+
+type Shown = State<Option<Arc<Exchange>>>;
+
+async fn show_metrics(State(exchange): Shown) -> Response {
+    let statuses = exchange.and_then(|exchange| exchange.statuses()).unwrap_or_default();
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&statuses)).into_response()
+}
+
+async fn show_health(State(exchange): Shown) -> Response {
+    let Some(exchange) = exchange else {
+        return health(StatusCode::OK, &json!({"status": "up"}));
+    };
+    let Some(statuses) = exchange.statuses() else {
+        return health(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "starting"}));
+    };
+    let not_ready: Vec<String> = statuses.iter().filter(|status| !is_ready(status)).map(said).collect();
+    let code = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let word = word(&statuses);
+    health(code, &json!({"status": word, "machines": statuses.len(), "not_ready": not_ready}))
+}
+
+/// The worst that any machine says.
+fn word(statuses: &[MachineStatus]) -> &'static str {
+    let any = |is: fn(&MachinePhase) -> bool| statuses.iter().any(|status| is(&status.phase));
+    if any(|phase| matches!(phase, MachinePhase::Stopped { failed: true, .. })) {
+        "failed"
+    } else if any(|phase| matches!(phase, MachinePhase::Draining | MachinePhase::Stopped { .. })) {
+        "stopping"
+    } else if any(|phase| !matches!(phase, MachinePhase::Running)) {
+        "starting"
+    } else {
+        "up"
+    }
+}
+
+fn is_ready(status: &MachineStatus) -> bool {
+    matches!(status.phase, MachinePhase::Running)
+}
+
+fn said(status: &MachineStatus) -> String {
+    format!("{}/{} is {}", status.kind, status.partition, status.phase)
+}
+
+fn health(code: StatusCode, body: &serde_json::Value) -> Response {
+    (code, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
