@@ -1,7 +1,7 @@
 //! What a process shows of its machines: `/metrics` and `/health`.
 //!
-//! Invariant: health says what the machines say. A process that restores is not yet healthy; one whose machine has
-//! failed no longer is.
+//! Invariant: health says what the machines say. A process that restores is not yet healthy; one that stands by for
+//! another is; one whose machine has failed no longer is.
 
 use super::metrics;
 use axum::Router;
@@ -52,7 +52,7 @@ async fn show_health(State(exchange): Shown) -> Response {
     let Some(statuses) = exchange.statuses() else {
         return health(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "starting"}));
     };
-    let not_ready: Vec<String> = statuses.iter().filter(|status| !is_ready(status)).map(said).collect();
+    let not_ready: Vec<String> = statuses.iter().filter(|status| !is_ready(&status.phase)).map(said).collect();
     let code = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = word(&statuses);
     health(code, &json!({"status": word, "machines": statuses.len(), "not_ready": not_ready}))
@@ -65,15 +65,15 @@ fn word(statuses: &[MachineStatus]) -> &'static str {
         "failed"
     } else if any(|phase| matches!(phase, MachinePhase::Draining | MachinePhase::Stopped { .. })) {
         "stopping"
-    } else if any(|phase| !matches!(phase, MachinePhase::Running)) {
+    } else if any(|phase| !is_ready(phase)) {
         "starting"
     } else {
         "up"
     }
 }
 
-fn is_ready(status: &MachineStatus) -> bool {
-    matches!(status.phase, MachinePhase::Running)
+fn is_ready(phase: &MachinePhase) -> bool {
+    matches!(phase, MachinePhase::Running | MachinePhase::Following { .. })
 }
 
 fn said(status: &MachineStatus) -> String {

@@ -51,7 +51,7 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// The label of each phase.
-const PHASES: [&str; 5] = ["claiming", "restoring", "running", "draining", "stopped"];
+const PHASES: [&str; 6] = ["following", "claiming", "restoring", "running", "draining", "stopped"];
 
 const fn gauge(name: &'static str, help: &'static str, of: fn(&MachineStatus) -> Option<u64>) -> Family {
     Family { name, kind: "gauge", help, of }
@@ -88,11 +88,12 @@ pub fn text(statuses: &[MachineStatus]) -> String {
 
 fn label(phase: &MachinePhase) -> &'static str {
     match phase {
-        MachinePhase::Claiming => PHASES[0],
-        MachinePhase::Restoring { .. } => PHASES[1],
-        MachinePhase::Running => PHASES[2],
-        MachinePhase::Draining => PHASES[3],
-        MachinePhase::Stopped { .. } => PHASES[4],
+        MachinePhase::Following { .. } => PHASES[0],
+        MachinePhase::Claiming => PHASES[1],
+        MachinePhase::Restoring { .. } => PHASES[2],
+        MachinePhase::Running => PHASES[3],
+        MachinePhase::Draining => PHASES[4],
+        MachinePhase::Stopped { .. } => PHASES[5],
     }
 }
 

@@ -137,7 +137,7 @@ fn machine(kind: MachineKind, phase: MachinePhase) -> MachineStatus {
 fn health_says_what_the_machines_say() {
     let failed = || MachinePhase::Stopped { why: "a gap".into(), failed: true };
     let stopped = || MachinePhase::Stopped { why: "shut down".into(), failed: false };
-    use MachinePhase::{Claiming, Draining, Restoring, Running};
+    use MachinePhase::{Claiming, Draining, Following, Restoring, Running};
     let check = |phases: Vec<MachinePhase>, code: u16, word: &str, not_ready: Value| {
         let exchange = Arc::new(Exchange::default());
         exchange.show(move || phases.iter().map(|phase| machine(MachineKind::Holds, phase.clone())).collect());
@@ -145,7 +145,7 @@ fn health_says_what_the_machines_say() {
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((status(&head), &body["status"], &body["not_ready"]), (code, &json!(word), &not_ready));
     };
-    check(vec![Running, Running], 200, "up", json!([]));
+    check(vec![Running, Following { at: 3, marked: 9 }], 200, "up", json!([]));
     check(vec![Running, Claiming], 503, "starting", json!(["holds/2 is claiming"]));
     check(vec![Running, Restoring { at: 3, to: 9 }], 503, "starting", json!(["holds/2 is restoring, 3 of 9"]));
     check(vec![Running, Draining], 503, "stopping", json!(["holds/2 is draining"]));
