@@ -10,9 +10,12 @@
 //! Left out on purpose: broker settings (they belong to the Kafka log) and cutting ([`crate::retention`] decides by this
 //! table).
 
+mod access;
 #[cfg(test)]
 mod docs;
 mod table;
+
+pub use access::{Role, access_list};
 
 use hoga_core::records::RecordKind;
 use hoga_core::{MachineKind, Record, Topic};
@@ -58,6 +61,8 @@ impl KeyKind {
 pub struct Unsequenced {
     /// For people.
     pub who: &'static str,
+    /// The same, for access control lists.
+    pub roles: &'static [Role],
     /// What they may write.
     pub kinds: &'static [RecordKind],
 }

@@ -1,14 +1,22 @@
 //! The table itself; see [`super`].
 
-use super::{Kept, KeyKind, TopicSpec, Unsequenced};
-use hoga_core::Topic;
+use super::{Kept, KeyKind, Role, TopicSpec, Unsequenced};
 use hoga_core::records::RecordKind::{self, *};
+use hoga_core::{MachineKind, Topic};
 
 const KEYED: u32 = 4;
 const CLOCKS: &[RecordKind] = &[Clock];
 const COMMANDS: &[RecordKind] = &[PlaceOrder, AmendOrder, ReduceOrder, CancelOrder];
 const OPERATORS: &[RecordKind] = &[AssetListing, InstrumentListing, FeeSchedule, PhaseChange, RulesVersion];
 const OWNERS: &[RecordKind] = &[Claim, Mark, SignOfLife];
+const OWNER_ROLES: &[Role] = &[
+    Role::Owner(MachineKind::Admission),
+    Role::Owner(MachineKind::Control),
+    Role::Owner(MachineKind::Holds),
+    Role::Owner(MachineKind::Matching),
+    Role::Owner(MachineKind::Candles),
+    Role::Owner(MachineKind::TickCandles),
+];
 
 /// In the order of [`Topic::ALL`].
 pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
@@ -18,7 +26,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         key: KeyKind::Machine,
         partitions: 1,
         carries: OWNERS,
-        unsequenced: &[Unsequenced { who: "owners", kinds: OWNERS }],
+        unsequenced: &[Unsequenced { who: "owners", roles: OWNER_ROLES, kinds: OWNERS }],
         readers: &["owners", "standbys"],
         kept: Kept::UntilMarked,
     },
@@ -29,8 +37,8 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         partitions: KEYED,
         carries: &[PlaceOrder, AmendOrder, ReduceOrder, CancelOrder, Clock],
         unsequenced: &[
-            Unsequenced { who: "any producer", kinds: COMMANDS },
-            Unsequenced { who: "feeds of a recorded log", kinds: CLOCKS },
+            Unsequenced { who: "any producer", roles: &[Role::Producer], kinds: COMMANDS },
+            Unsequenced { who: "feeds of a recorded log", roles: &[Role::Feed], kinds: CLOCKS },
         ],
         readers: &[],
         kept: Kept::Days(7),
@@ -41,7 +49,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         key: KeyKind::None,
         partitions: 1,
         carries: OPERATORS,
-        unsequenced: &[Unsequenced { who: "operator", kinds: OPERATORS }],
+        unsequenced: &[Unsequenced { who: "operator", roles: &[Role::Operator], kinds: OPERATORS }],
         readers: &[],
         kept: Kept::ForEver,
     },
@@ -66,9 +74,9 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
             Clock,
         ],
         unsequenced: &[
-            Unsequenced { who: "gateway", kinds: COMMANDS },
-            Unsequenced { who: "operator", kinds: &[Deposit, Withdrawal] },
-            Unsequenced { who: "owner of holds", kinds: CLOCKS },
+            Unsequenced { who: "gateway", roles: &[Role::Gateway], kinds: COMMANDS },
+            Unsequenced { who: "operator", roles: &[Role::Operator], kinds: &[Deposit, Withdrawal] },
+            Unsequenced { who: "owner of holds", roles: &[Role::Owner(MachineKind::Holds)], kinds: CLOCKS },
         ],
         readers: &[],
         kept: Kept::UntilRestored,
@@ -89,7 +97,11 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
             RulesVersion,
             Clock,
         ],
-        unsequenced: &[Unsequenced { who: "owner of matching", kinds: CLOCKS }],
+        unsequenced: &[Unsequenced {
+            who: "owner of matching",
+            roles: &[Role::Owner(MachineKind::Matching)],
+            kinds: CLOCKS,
+        }],
         readers: &[],
         kept: Kept::UntilRestored,
     },
@@ -99,7 +111,11 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         key: KeyKind::Symbol,
         partitions: KEYED,
         carries: &[Execution, Clock],
-        unsequenced: &[Unsequenced { who: "owner of candles", kinds: CLOCKS }],
+        unsequenced: &[Unsequenced {
+            who: "owner of candles",
+            roles: &[Role::Owner(MachineKind::Candles)],
+            kinds: CLOCKS,
+        }],
         readers: &["sinks", "streams"],
         kept: Kept::UntilArchived,
     },
@@ -110,8 +126,12 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         partitions: KEYED,
         carries: &[Tick, Clock],
         unsequenced: &[
-            Unsequenced { who: "ingest feeds", kinds: &[Tick] },
-            Unsequenced { who: "owner of tick-candles, feeds of a recorded log", kinds: CLOCKS },
+            Unsequenced { who: "ingest feeds", roles: &[Role::Feed], kinds: &[Tick] },
+            Unsequenced {
+                who: "owner of tick-candles, feeds of a recorded log",
+                roles: &[Role::Owner(MachineKind::TickCandles), Role::Feed],
+                kinds: CLOCKS,
+            },
         ],
         readers: &["sinks", "streams"],
         kept: Kept::UntilArchived,
@@ -172,7 +192,7 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
         key: KeyKind::Source,
         partitions: 1,
         carries: &[DeadLetter],
-        unsequenced: &[Unsequenced { who: "sinks", kinds: &[DeadLetter] }],
+        unsequenced: &[Unsequenced { who: "sinks", roles: &[Role::Sink], kinds: &[DeadLetter] }],
         readers: &["operator"],
         kept: Kept::Days(30),
     },

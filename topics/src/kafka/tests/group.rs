@@ -28,12 +28,12 @@ fn members_share_the_partitions_and_take_over_what_one_leaves() {
         .flat_map(|t| (0..3).map(move |p| TopicPartition::new(t, p)))
         .collect();
     let mut members = vec![join()];
-    assert_eq!(shared_out(&mut members, &[6]), [all.clone()]);
+    assert_eq!(shared_out(&mut members, &[6])[0], all);
     members.push(join());
     let halves = shared_out(&mut members, &[3, 3]);
     assert_eq!(&halves[0] | &halves[1], all);
     members.remove(0);
-    assert_eq!(shared_out(&mut members, &[6]), [all]);
+    assert_eq!(shared_out(&mut members, &[6])[0], all);
     conformance::append(&log, AT, &["nor later"]);
     for _ in 0..20 {
         assert!(!members[0].fetches(Duration::from_millis(20)), "a member read a record");
