@@ -101,6 +101,7 @@ impl From<LogError> for Failure {
             | LogError::PastEnd { .. }
             | LogError::Corrupt { .. }
             | LogError::Io { .. }
+            | LogError::Stalled { .. }
             | LogError::Failed(_) => Self::Stopped(message),
         }
     }

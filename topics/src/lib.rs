@@ -8,6 +8,7 @@
 //! - [`log`]: the trait. [`memory`]: for tests and simulation. [`embedded`]: durable, in-process, nothing to start.
 //!   [`remote`]: a log that another process of this computer has. `kafka`: on Apache Kafka (feature `kafka`).
 
+mod arrival;
 pub mod catalogue;
 pub mod channel;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub mod registry;
 pub mod remote;
 pub mod retention;
 
+pub use arrival::Arrival;
 pub use catalogue::Partitions;
 pub use channel::{
     Accepted, AcceptedBody, AcceptedReader, ChannelKey, ChannelTable, ReadError, ReaderPosition, Verdict,

@@ -175,6 +175,18 @@ pub enum LogError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// Records that are there do not come.
+    #[error(
+        "{partition}: nothing came at offset {offset} for {waited_s} s, though the log goes on there; does the broker that leads it answer?"
+    )]
+    Stalled {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Asked for.
+        offset: u64,
+        /// How long nothing came.
+        waited_s: u64,
+    },
     /// The log has failed before; nothing more is taken.
     #[error("the log stopped taking records: {0}")]
     Failed(String),

@@ -21,8 +21,8 @@ mod tests;
 
 pub use drained::{drained, wait_drained};
 
-use crate::{Log, LogError, LogRecord, Reader, TopicPartition, Visibility};
-use hoga_core::records::{Claim, Mark, SignOfLife};
+use crate::{Arrival, Log, LogError, LogRecord, Reader, TopicPartition, Visibility};
+use hoga_core::records::{Claim, Mark, Progress, SignOfLife};
 use hoga_core::{MachineKind, Record, Timestamp, Topic};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -116,16 +116,40 @@ impl Ownership {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owners {
     machines: BTreeMap<(MachineKind, u32), Ownership>,
-    processes: BTreeMap<String, Timestamp>,
+    processes: BTreeMap<String, LifeSigns>,
+    newest: Timestamp,
+}
+
+/// What a process has given of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifeSigns {
+    /// When its newest claim or sign of life was appended.
+    pub newest: Timestamp,
+    /// Where that stands in `owners`.
+    pub offset: u64,
+    /// How many signs of life it gave.
+    pub signs: u64,
+    /// What its newest sign of life lists: the machines that it owns (with their epochs) or stands by for.
+    pub listed: Vec<Progress>,
+    /// Where that sign stands.
+    pub listed_at: u64,
+}
+
+impl LifeSigns {
+    /// What its newest sign of life says of a machine's partition; `None`: it has nothing to do with it.
+    pub fn of(&self, machine: MachineKind, partition: u32) -> Option<&Progress> {
+        self.listed.iter().find(|listed| (listed.machine, listed.partition) == (machine, partition))
+    }
 }
 
 impl Owners {
     /// Applies one record of `owners`; false: it is none of this topic's.
     pub fn apply(&mut self, offset: u64, time: Timestamp, record: &Record) -> bool {
+        self.newest = self.newest.max(time);
         match record {
             Record::Claim(claim) => self.claim(offset, time, claim),
             Record::Mark(mark) => self.mark(offset, time, mark),
-            Record::SignOfLife(sign) => self.sign(time, sign),
+            Record::SignOfLife(sign) => self.sign(offset, time, sign),
             _ => return false,
         }
         true
@@ -143,7 +167,8 @@ impl Owners {
         let before = self.machines.remove(&key);
         let (mark, void_claims) = before.map_or((None, 0), |owned| (owned.mark, owned.void_claims));
         let process = claim.process.to_string();
-        self.processes.insert(process.clone(), time);
+        let signs = self.processes.entry(process.clone()).or_default();
+        (signs.newest, signs.offset) = (time, offset);
         let next_offset = 0;
         let owned =
             Ownership { epoch: offset, process, claimed_at: time, mark, next_offset, seen_at: time, void_claims };
@@ -157,8 +182,10 @@ impl Owners {
         }
     }
 
-    fn sign(&mut self, time: Timestamp, sign: &SignOfLife) {
-        self.processes.insert(sign.process.to_string(), time);
+    fn sign(&mut self, offset: u64, time: Timestamp, sign: &SignOfLife) {
+        let signs = self.processes.entry(sign.process.to_string()).or_default();
+        let (listed, count) = (sign.progress.clone(), signs.signs + 1);
+        *signs = LifeSigns { newest: time, offset, signs: count, listed, listed_at: offset };
         for progress in &sign.progress {
             let Some(owned) = self.machines.get_mut(&(progress.machine, progress.partition)) else { continue };
             if progress.epoch == Some(owned.epoch) {
@@ -178,9 +205,19 @@ impl Owners {
         self.machines.iter().map(|((machine, partition), owned)| (*machine, *partition, owned))
     }
 
-    /// When each process last gave a sign of life.
-    pub fn processes(&self) -> impl Iterator<Item = (&str, Timestamp)> {
-        self.processes.iter().map(|(process, time)| (process.as_str(), *time))
+    /// What each process has given of itself, by its name.
+    pub fn processes(&self) -> impl Iterator<Item = (&str, &LifeSigns)> {
+        self.processes.iter().map(|(process, signs)| (process.as_str(), signs))
+    }
+
+    /// What a process has given of itself; `None` if it never claimed and never gave a sign of life.
+    pub fn process(&self, name: &str) -> Option<&LifeSigns> {
+        self.processes.get(name)
+    }
+
+    /// The newest append time in `owners`: how late it is, as far as anybody can tell from the log.
+    pub fn newest(&self) -> Timestamp {
+        self.newest
     }
 }
 
@@ -205,7 +242,10 @@ impl OwnersView {
     /// A view of all that is there now, of a log whose `owners` was never cut.
     pub fn open(log: &dyn Log) -> Result<Self, OwnersError> {
         let mut view = Self::resume(log, SavedOwners::default())?;
-        view.poll()?;
+        let (end, mut arrival) = (log.bounds(OWNERS)?.end, Arrival::new(log, OWNERS));
+        while view.next_offset < end {
+            if view.poll()? { arrival.came() } else { arrival.wait(view.next_offset)? }
+        }
         Ok(view)
     }
 
@@ -218,7 +258,7 @@ impl OwnersView {
         Ok(Self { reader, batch: Vec::new(), next_offset: offset, owners })
     }
 
-    /// Reads on to the end; whether there was anything new.
+    /// Reads on to the end of what has come; whether there was anything new.
     pub fn poll(&mut self) -> Result<bool, OwnersError> {
         let before = self.next_offset;
         while self.read(u64::MAX)? {}

@@ -14,7 +14,7 @@ use crate::error::DriverError;
 use crate::lane::{Delivered, SEQUENCE_BITS};
 use crate::outputs::Outputs;
 use crate::restore::{Restored, partition_counts};
-use crate::snapshot::format::Header;
+use crate::snapshot::format::{Header, Snapshot};
 use crate::snapshot::store::Outcomes;
 use crate::snapshot::witness::Witness;
 use crate::status::{MachinePhase, MachineStatus};
@@ -62,6 +62,8 @@ pub(crate) struct Active {
     outcomes: Arc<Outcomes>,
     held_back: u64,
     state_hash: Option<u64>,
+    /// Since when it waits for another process to take over.
+    handing_over: Option<Timestamp>,
 }
 
 impl Active {
@@ -73,7 +75,8 @@ impl Active {
         restored: Restored,
         now: Timestamp,
     ) -> Result<Self, DriverError> {
-        let Restored { engine, reader, end } = restored;
+        let Restored { engine, reader } = restored;
+        let end = context.process.log.bounds(context.input)?.end;
         let recorded = context.process.log.time_mode() == TimeMode::Recorded;
         let outputs = Outputs::new(context.machine, context.input, epoch, recorded, learned);
         outputs.check_start(&engine.state().counters, reader.position())?;
@@ -93,6 +96,7 @@ impl Active {
             outcomes: Arc::default(),
             held_back: 0,
             state_hash: None,
+            handing_over: None,
         };
         active.check_replayed()?;
         Ok(active)
@@ -100,7 +104,7 @@ impl Active {
 
     /// One step.
     pub fn step(&mut self, context: &mut Context, now: Timestamp) -> Result<Progress, DriverError> {
-        if context.process.is_stopping() && matches!(self.stage, Stage::Replaying { .. } | Stage::Running) {
+        if matches!(self.stage, Stage::Replaying { .. } | Stage::Running) && self.is_to_drain(context, now) {
             self.stage = Stage::Delivering;
         }
         let mut worked = match self.stage {
@@ -110,7 +114,7 @@ impl Active {
         worked |= self.end(context, now)?;
         if matches!(self.stage, Stage::Replaying { .. } | Stage::Running) {
             worked |= self.beat(context, now)?;
-            self.snapshot_when_due(context)?;
+            self.snapshot_when_due(context);
         }
         context.writer.flush()?;
         let wake_at = match self.stage {
@@ -119,6 +123,16 @@ impl Active {
             _ => self.beats.wake_at(now, self.delivered_before(), self.clocks),
         };
         Ok(Progress { worked, wake_at: Some(wake_at) })
+    }
+
+    /// Whether its process is to end and nobody else takes over: until then it works on, so that nobody waits.
+    fn is_to_drain(&mut self, context: &Context, now: Timestamp) -> bool {
+        if !context.process.is_stopping() {
+            return false;
+        }
+        let since = *self.handing_over.get_or_insert(now);
+        let wait_ms = context.process.handover_ms(context.machine, context.input.partition);
+        wait_ms.is_none_or(|wait_ms| now >= since.plus_ms(wait_ms))
     }
 
     /// Reads and applies a batch, unless a bound says no.
@@ -199,8 +213,12 @@ impl Active {
         context.send_owners(Record::Mark(mark), now, (token::MARK << SEQUENCE_BITS) | self.marks)
     }
 
+    /// What a mark may say. A machine that kept work back has not finished its last record, in a wall log, where its
+    /// owner writes the clocks that finish it.
     fn delivered_before(&self) -> u64 {
-        self.outputs.delivered_before(self.reader.position())
+        let position = self.reader.position();
+        let kept_back = self.clocks && self.engine.machine().has_backlog();
+        self.outputs.delivered_before(position - u64::from(kept_back && position > 0))
     }
 
     /// Goes through the stages of a clean end.
@@ -212,7 +230,7 @@ impl Active {
                 self.stage = Stage::Marking { acknowledged: false };
             }
             Stage::Marking { acknowledged: true } => {
-                self.state_hash = Some(self.snapshot(context)?);
+                self.state_hash = Some(self.snapshot(context));
                 self.stage = Stage::Saving;
             }
             Stage::Saving if self.snapshots_done() => self.stage = Stage::Ended,
@@ -226,17 +244,16 @@ impl Active {
         written.load(Ordering::Acquire) + failed.load(Ordering::Acquire) == self.snapshots_taken
     }
 
-    fn snapshot_when_due(&mut self, context: &Context) -> Result<(), DriverError> {
+    fn snapshot_when_due(&mut self, context: &Context) {
         let every = context.process.config.limits.snapshot_every_records;
         // One at a time: a slow store must not pile up states in memory.
         if self.applied - self.applied_at_snapshot >= every && self.snapshots_done() {
-            self.snapshot(context)?;
+            self.snapshot(context);
         }
-        Ok(())
     }
 
     /// Hands the state to whoever writes snapshots; the state's hash.
-    fn snapshot(&mut self, context: &Context) -> Result<u64, DriverError> {
+    fn snapshot(&mut self, context: &Context) -> u64 {
         let Context { process, machine, input, .. } = context;
         let header = Header {
             machine: *machine,
@@ -245,15 +262,16 @@ impl Active {
             fingerprint: process.fingerprint,
             partitions: partition_counts(&*process.log, *machine),
             input: self.reader.save(),
-            witness: Witness::of(&*process.log, *input, self.reader.position())?,
+            witness: Witness::default(),
             engine: self.engine.state().clone(),
         };
         let state = self.engine.machine().save();
         let marked = process.owners(|owners| owners.of(*machine, input.partition).map_or(0, |owned| owned.marked()));
         self.snapshots_taken += 1;
         self.applied_at_snapshot = self.applied;
-        process.snapshots.put(*machine, input.partition, &header, &state, marked, &self.outcomes);
-        Ok(xxh3_64(&state))
+        let hash = xxh3_64(&state);
+        process.snapshots.put(Snapshot { header, state }, marked, &self.outcomes);
+        hash
     }
 
     /// Takes the answer to one of its sendings.

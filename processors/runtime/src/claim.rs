@@ -1,13 +1,12 @@
 //! Becoming the owner: a claim that is valid in `owners`.
 //!
 //! Invariants:
-//! 1. The claim names the epoch that it replaces, which was the newest one seen; its offset, read back, is the epoch.
+//! 1. The claim names the epoch that it replaces, the one that was judged; its offset, read back, is the epoch.
 //! 2. Nothing is written for the machine before the claim was read back and is valid.
 //! 3. A claim whose answer was lost is sent again; of two that landed the second is void.
 //!
-//! Left out on purpose: who should claim; whoever makes a driver decided that.
+//! Left out on purpose: who should claim (`decide`).
 
-use crate::config::ContestPolicy;
 use hoga_core::MachineKind;
 use hoga_core::records::Claim;
 use hoga_topics::owners::Owners;
@@ -21,18 +20,11 @@ pub(crate) enum ClaimStep {
     Wait,
     /// This is the epoch.
     Won(u64),
-    /// Somebody else was first.
-    GiveWay {
+    /// Somebody else was first, and has it now.
+    Lost {
         /// Who.
         by: String,
     },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    No,
-    /// Sent, replacing this epoch.
-    Replacing(Option<u64>),
 }
 
 /// A claim under way.
@@ -41,39 +33,30 @@ pub(crate) struct Claiming {
     machine: MachineKind,
     partition: u32,
     process: String,
-    policy: ContestPolicy,
-    asked: Asked,
+    replaces: Option<u64>,
+    asked: bool,
 }
 
 impl Claiming {
-    /// Claims a machine's partition for a process, whose name is its alone.
-    pub fn new(machine: MachineKind, partition: u32, process: &str, policy: ContestPolicy) -> Self {
-        Self { machine, partition, process: process.to_owned(), policy, asked: Asked::No }
+    /// Claims a machine's partition for a process, whose name is its alone, if the newest epoch still is `replaces`.
+    pub fn new(machine: MachineKind, partition: u32, process: &str, replaces: Option<u64>) -> Self {
+        Self { machine, partition, process: process.to_owned(), replaces, asked: false }
     }
 
     /// Decides by what `owners` says now.
     pub fn step(&mut self, owners: &Owners) -> ClaimStep {
         let owned = owners.of(self.machine, self.partition);
-        let newest = owned.map(|owned| owned.epoch);
-        if let (Asked::Replacing(replaced), Some(owned)) = (self.asked, owned)
-            && Some(owned.epoch) != replaced
-        {
-            if owned.process == self.process {
-                return ClaimStep::Won(owned.epoch);
-            }
-            if self.policy == ContestPolicy::GiveWay {
-                return ClaimStep::GiveWay { by: owned.process.clone() };
-            }
-            self.asked = Asked::No;
+        if let Some(owned) = owned.filter(|owned| Some(owned.epoch) != self.replaces) {
+            let is_own = owned.process == self.process;
+            return if is_own { ClaimStep::Won(owned.epoch) } else { ClaimStep::Lost { by: owned.process.clone() } };
         }
-        if self.asked != Asked::No {
+        if std::mem::replace(&mut self.asked, true) {
             return ClaimStep::Wait;
         }
-        self.asked = Asked::Replacing(newest);
         ClaimStep::Append(Claim {
             machine: self.machine,
             partition: self.partition,
-            replaces: newest,
+            replaces: self.replaces,
             epoch: None,
             process: self.process.as_str().into(),
         })
@@ -81,7 +64,7 @@ impl Claiming {
 
     /// The claim's answer came without an offset: it may have been lost.
     pub fn unanswered(&mut self) {
-        self.asked = Asked::No;
+        self.asked = false;
     }
 }
 
@@ -107,7 +90,7 @@ mod tests {
     #[test]
     fn a_claim_is_won_when_it_is_read_back() {
         let mut owners = Owners::default();
-        let mut claiming = Claiming::new(MACHINE, 1, "me", ContestPolicy::TakeOver);
+        let mut claiming = Claiming::new(MACHINE, 1, "me", None);
         assert_eq!(replaces(claiming.step(&owners)), None);
         assert_eq!(claiming.step(&owners), ClaimStep::Wait);
         claim(&mut owners, 7, "me", None);
@@ -115,23 +98,23 @@ mod tests {
     }
 
     #[test]
-    fn a_void_claim_is_made_anew_or_gives_way() {
+    fn a_void_claim_is_lost_and_a_late_one_is_not_made() {
         let mut owners = Owners::default();
         claim(&mut owners, 3, "first", None);
-        let mut taking = Claiming::new(MACHINE, 1, "me", ContestPolicy::TakeOver);
-        let mut giving = Claiming::new(MACHINE, 1, "me", ContestPolicy::GiveWay);
-        assert_eq!(replaces(taking.step(&owners)), Some(3));
-        assert_eq!(replaces(giving.step(&owners)), Some(3));
+        let mut claiming = Claiming::new(MACHINE, 1, "me", Some(3));
+        assert_eq!(replaces(claiming.step(&owners)), Some(3));
         claim(&mut owners, 5, "quicker", Some(3));
         claim(&mut owners, 6, "me", Some(3));
-        assert_eq!(replaces(taking.step(&owners)), Some(5), "offset 6 is void");
-        assert_eq!(giving.step(&owners), ClaimStep::GiveWay { by: "quicker".into() });
+        let lost = ClaimStep::Lost { by: "quicker".into() };
+        assert_eq!(claiming.step(&owners), lost, "offset 6 is void");
+        let mut late = Claiming::new(MACHINE, 1, "me", Some(3));
+        assert_eq!(late.step(&owners), lost, "it was decided before the quicker one claimed");
     }
 
     #[test]
     fn a_lost_answer_is_asked_again_for_the_same_epoch() {
         let mut owners = Owners::default();
-        let mut claiming = Claiming::new(MACHINE, 1, "me", ContestPolicy::TakeOver);
+        let mut claiming = Claiming::new(MACHINE, 1, "me", None);
         assert_eq!(replaces(claiming.step(&owners)), None);
         claiming.unanswered();
         assert_eq!(replaces(claiming.step(&owners)), None);

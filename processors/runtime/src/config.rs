@@ -12,16 +12,6 @@ pub type Factory = Arc<dyn Fn(MachineKind, u32, &Settings) -> Box<dyn Machine> +
 /// Whoever blocks in it holds the owner still there, as a long pause of the process would.
 pub type BeforeApply = Arc<dyn Fn(MachineKind, u32, u64) + Send + Sync>;
 
-/// What an owner does whose claim was void because another process was quicker.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ContestPolicy {
-    /// Claim again, replacing that one.
-    #[default]
-    TakeOver,
-    /// Leave the machine to it.
-    GiveWay,
-}
-
 /// Who writes snapshots.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SnapshotWriter {
@@ -78,8 +68,6 @@ pub struct RuntimeConfig {
     pub workers: usize,
     /// Bounds.
     pub limits: Limits,
-    /// What to do when another process claims first.
-    pub contest: ContestPolicy,
     /// Who writes snapshots.
     pub snapshot_writer: SnapshotWriter,
     /// Makes machines.
@@ -97,7 +85,6 @@ impl RuntimeConfig {
             settings,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits::default(),
-            contest: ContestPolicy::default(),
             snapshot_writer: SnapshotWriter::default(),
             factory,
             before_apply: None,
@@ -107,14 +94,13 @@ impl RuntimeConfig {
 
 impl fmt::Debug for RuntimeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { process, placement, settings, workers, limits, contest, snapshot_writer, .. } = self;
+        let Self { process, placement, settings, workers, limits, snapshot_writer, .. } = self;
         f.debug_struct("RuntimeConfig")
             .field("process", process)
             .field("placement", placement)
             .field("settings", settings)
             .field("workers", workers)
             .field("limits", limits)
-            .field("contest", contest)
             .field("snapshot_writer", snapshot_writer)
             .finish_non_exhaustive()
     }

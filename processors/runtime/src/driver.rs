@@ -1,18 +1,22 @@
-//! One machine's owner, from claim to shutdown, as a state machine that is polled: each step does what can be done
-//! now and never waits, so threads, tests and a simulation on virtual time drive the same code.
+//! One machine in one process, as a state machine that is polled: each step does what can be done now and never
+//! waits, so threads, tests and a simulation on virtual time drive the same code.
 //!
-//! claiming -> learning what readers have accepted -> active (replaying, running, draining) -> stopped
+//! alone:  claiming -> learning what readers have accepted -> active (replaying, running, draining) -> stopped
+//! shared: following -> claiming -> learning -> active -> stopped; who is fenced follows again
 //!
 //! Invariants:
-//! 1. Before each step's work it is still the newest owner that the process knows of; else it stops (fenced).
+//! 1. Before each step's work it is still the newest owner that the process knows of; else it writes nothing more.
 //! 2. After an error nothing more is written.
+//! 3. What was sent for one claim is never taken for another's: each begins with a writer of its own.
 
 use crate::active::{Active, send_clock};
 use crate::claim::{ClaimStep, Claiming};
+use crate::decide::Decision;
 use crate::error::DriverError;
+use crate::follower::Follower;
 use crate::lane::SEQUENCE_BITS;
 use crate::learn::{Learning, Owner};
-use crate::placement::Role;
+use crate::placement::{Hold, Role};
 use crate::process::Process;
 use crate::restore::restore;
 use crate::routes::Routes;
@@ -20,7 +24,7 @@ use crate::status::{MachinePhase, MachineStatus};
 use hoga_core::{MachineKind, Record, Timestamp};
 use hoga_topics::owners::{OWNERS, Ownership};
 use hoga_topics::{Ack, TimeMode, TopicPartition, Writer, catalogue};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,14 +81,32 @@ impl Context {
         })
     }
 
+    /// A claim that replaces whoever owns it now.
+    fn claim_newest(&self) -> Phase {
+        let (machine, partition) = (self.machine, self.input.partition);
+        let replaces = self.process.owners(|owners| owners.of(machine, partition).map(|owned| owned.epoch));
+        let claiming = Claiming::new(machine, partition, &self.process.config.process, replaces);
+        Phase::Claiming { claiming, follower: None }
+    }
+
     fn owner(&self, epoch: u64) -> Owner {
         Owner { machine: self.machine, input: self.input, epoch }
     }
 }
 
 enum Phase {
-    Claiming(Claiming),
-    Learning { epoch: u64, learning: Learning },
+    /// Another process's, or nobody's yet.
+    Following(Follower),
+    /// Of a shared log a claim that is lost is followed on from where the follower stands.
+    Claiming {
+        claiming: Claiming,
+        follower: Option<Follower>,
+    },
+    Learning {
+        epoch: u64,
+        learning: Learning,
+        follower: Option<Follower>,
+    },
     Active(Box<Active>),
     Stopped,
 }
@@ -98,63 +120,67 @@ pub struct Driver {
     status: Arc<Mutex<MachineStatus>>,
 }
 
+/// Nothing can be done until the log changes.
+const IDLE: Progress = Progress { worked: false, wake_at: None };
+/// There is more to do.
+const BUSY: Progress = Progress { worked: true, wake_at: None };
+
 impl Driver {
-    /// A driver that will claim `partition` of a machine for a process.
+    /// A driver of a process's seat: it claims `partition` of a machine at once, or follows it if others have the log.
     pub fn new(process: &Arc<Process>, machine: MachineKind, partition: u32) -> Result<Self, DriverError> {
         let status = Arc::new(Mutex::new(MachineStatus::new(machine, partition)));
         process.register(status.clone());
-        let config = &process.config;
-        let claiming = Claiming::new(machine, partition, &config.process, config.contest);
-        let context = Context {
-            process: process.clone(),
-            machine,
-            input: TopicPartition::new(machine.input(), partition),
-            writer: process.log.writer()?,
-        };
-        Ok(Self { context, phase: Phase::Claiming(claiming), acks: Vec::new(), owners_seen: 0, status })
+        let input = TopicPartition::new(machine.input(), partition);
+        let context = Context { process: process.clone(), machine, input, writer: process.log.writer()? };
+        let phase = if process.is_shared() { Phase::Following(Follower::default()) } else { context.claim_newest() };
+        Ok(Self { context, phase, acks: Vec::new(), owners_seen: 0, status })
     }
 
     /// Does what can be done now; `now` is wall time. An error stops the driver; later steps do nothing.
     pub fn step(&mut self, now: Timestamp) -> Result<Progress, DriverError> {
-        let stepped = self.try_step(now);
-        if let Err(error) = &stepped {
-            self.stop(error.to_string(), !error.is_handover());
+        let stepped = match self.try_step(now) {
+            Err(error) if error.is_handover() && self.context.process.is_shared() => self.hand_over(&error),
+            stepped => stepped,
+        };
+        match &stepped {
+            Ok(_) => self.show(),
+            Err(error) => self.stop(error.to_string(), !error.is_handover()),
         }
         stepped
     }
 
     fn try_step(&mut self, now: Timestamp) -> Result<Progress, DriverError> {
-        if matches!(self.phase, Phase::Stopped) {
-            return Ok(Progress { worked: false, wake_at: None });
-        }
         self.take_answers()?;
         self.check_fence()?;
-        let progress = match &mut self.phase {
-            Phase::Claiming(_) | Phase::Learning { .. } if self.context.process.is_stopping() => {
-                self.stop("shut down before it was restored".into(), false);
-                return Ok(Progress { worked: true, wake_at: None });
+        let stopping = self.context.process.is_stopping();
+        match &mut self.phase {
+            Phase::Following(_) if stopping => Ok(self.end("shut down while it followed")),
+            Phase::Claiming { .. } | Phase::Learning { .. } if stopping => {
+                Ok(self.end("shut down before it was restored"))
             }
-            Phase::Claiming(_)
-                if self.context.process.role(self.context.machine, self.context.input.partition) == Role::Standby =>
-            {
-                Progress { worked: false, wake_at: None }
-            }
-            Phase::Claiming(_) => self.claim(now)?,
-            Phase::Learning { .. } => self.learn(now)?,
-            Phase::Active(active) => active.step(&mut self.context, now)?,
-            Phase::Stopped => unreachable!("looked at above"),
-        };
-        self.show();
-        Ok(progress)
+            Phase::Following(_) => self.follow(now),
+            Phase::Claiming { .. } => self.claim(now),
+            Phase::Learning { .. } => self.learn(now),
+            Phase::Active(active) => active.step(&mut self.context, now),
+            Phase::Stopped => Ok(IDLE),
+        }
+    }
+
+    fn end(&mut self, why: &str) -> Progress {
+        self.stop(why.into(), false);
+        BUSY
     }
 
     fn take_answers(&mut self) -> Result<(), DriverError> {
+        if matches!(self.phase, Phase::Stopped) {
+            return Ok(());
+        }
         self.acks.clear();
         self.context.writer.acks(&mut self.acks)?;
         for Ack { token, offset } in &self.acks {
             let (class, sequence) = (token >> SEQUENCE_BITS, token & ((1 << SEQUENCE_BITS) - 1));
             match (&mut self.phase, class) {
-                (Phase::Claiming(claiming), token::CLAIM) if offset.is_none() => claiming.unanswered(),
+                (Phase::Claiming { claiming, .. }, token::CLAIM) if offset.is_none() => claiming.unanswered(),
                 (Phase::Learning { learning, .. }, token::COPY) => learning.answer(sequence as usize, *offset),
                 (Phase::Active(active), _) => active.answer(&mut self.context, class, sequence, *offset)?,
                 _ => {}
@@ -163,12 +189,12 @@ impl Driver {
         Ok(())
     }
 
-    /// Stops if a newer valid claim for this machine was read.
+    /// An error if a newer valid claim for this machine was read.
     fn check_fence(&mut self) -> Result<(), DriverError> {
         let epoch = match &self.phase {
             Phase::Learning { epoch, .. } => *epoch,
             Phase::Active(active) => active.epoch(),
-            Phase::Claiming(_) | Phase::Stopped => return Ok(()),
+            Phase::Following(_) | Phase::Claiming { .. } | Phase::Stopped => return Ok(()),
         };
         let position = self.context.process.owners_position();
         if position == self.owners_seen {
@@ -178,64 +204,130 @@ impl Driver {
         self.context.owned(epoch, |_| ())
     }
 
+    /// Another process owns it now: this one follows it, or, if it is to end, has ended.
+    fn hand_over(&mut self, fenced: &DriverError) -> Result<Progress, DriverError> {
+        let Context { process, machine, input, .. } = &self.context;
+        if process.is_stopping() {
+            let ended = self.end(&fenced.to_string());
+            self.lock_status().epoch = None;
+            return Ok(ended);
+        }
+        if process.seat(*machine, input.partition, |hold| hold.role) == Role::Wanted {
+            tracing::warn!(
+                "{fenced}; this one follows it. If both are set up to want {machine}/{}, leave it to one",
+                input.partition
+            );
+        } else {
+            tracing::info!("{fenced}; this one follows it");
+        }
+        let follower = match std::mem::replace(&mut self.phase, Phase::Stopped) {
+            Phase::Learning { follower, .. } => follower,
+            // What it applied is past what readers have accepted of it: it begins again at a snapshot.
+            _ => None,
+        };
+        self.follow_on(follower.unwrap_or_default())
+    }
+
+    fn follow_on(&mut self, follower: Follower) -> Result<Progress, DriverError> {
+        self.context.writer = self.context.process.log.writer()?;
+        self.phase = Phase::Following(follower);
+        Ok(BUSY)
+    }
+
+    fn follow(&mut self, now: Timestamp) -> Result<Progress, DriverError> {
+        let Phase::Following(follower) = &mut self.phase else { unreachable!("called while following") };
+        let Context { process, machine, input, .. } = &self.context;
+        let (machine, input) = (*machine, *input);
+        if follower.step(process, machine, input, process.marked(machine, input.partition))? {
+            return Ok(BUSY);
+        }
+        let Decision::Claim { replaces, why } = process.decide(machine, input.partition, follower.at()) else {
+            return Ok(IDLE);
+        };
+        tracing::info!(%machine, %input, "claiming: {why}");
+        let claiming = Claiming::new(machine, input.partition, &process.config.process, replaces);
+        self.phase = Phase::Claiming { claiming, follower: Some(std::mem::take(follower)) };
+        self.claim(now)
+    }
+
     fn claim(&mut self, now: Timestamp) -> Result<Progress, DriverError> {
-        let Phase::Claiming(claiming) = &mut self.phase else { unreachable!("called while claiming") };
+        let Phase::Claiming { claiming, follower } = &mut self.phase else { unreachable!("called while claiming") };
         let context = &mut self.context;
-        let step = context.process.owners(|owners| claiming.step(owners));
-        let wait = Progress { worked: false, wake_at: None };
-        match step {
-            ClaimStep::Wait => return Ok(wait),
-            ClaimStep::GiveWay { by } => {
-                return Err(DriverError::GaveWay { machine: context.machine, input: context.input, by });
+        match context.process.owners(|owners| claiming.step(owners)) {
+            ClaimStep::Wait => return Ok(IDLE),
+            ClaimStep::Lost { by } => {
+                let (machine, input) = (context.machine, context.input);
+                tracing::info!(%machine, %input, "process {by} claimed first");
+                match follower.take() {
+                    Some(follower) => return self.follow_on(follower),
+                    None => self.phase = context.claim_newest(),
+                }
             }
             ClaimStep::Append(claim) => {
                 context.send_owners(Record::Claim(claim), now, token::CLAIM << SEQUENCE_BITS)?;
                 context.writer.flush()?;
             }
-            ClaimStep::Won(epoch) => self.begin_learning(epoch, now)?,
+            ClaimStep::Won(epoch) => {
+                let follower = follower.take();
+                self.begin_learning(epoch, follower, now)?;
+            }
         }
-        Ok(Progress { worked: true, ..wait })
+        Ok(BUSY)
     }
 
-    fn begin_learning(&mut self, epoch: u64, now: Timestamp) -> Result<(), DriverError> {
-        if self.context.writes_clocks() {
+    fn begin_learning(&mut self, epoch: u64, follower: Option<Follower>, now: Timestamp) -> Result<(), DriverError> {
+        let context = &mut self.context;
+        context.process.seat(context.machine, context.input.partition, Hold::won);
+        if context.writes_clocks() {
             // The owner's first record: what others write for it from here on finds its time running.
-            send_clock(&mut self.context, now, token::CLOCK)?;
+            send_clock(context, now, token::CLOCK)?;
         }
-        let Context { process, machine, .. } = &self.context;
+        let Context { process, machine, .. } = &*context;
         let routes = Routes::new(&*process.log, *machine);
-        let mark = self.context.owned(epoch, |owned| owned.mark.as_ref().map(|standing| standing.mark.clone()))?;
-        let owner = self.context.owner(epoch);
+        let mark = context.owned(epoch, |owned| owned.mark.as_ref().map(|standing| standing.mark.clone()))?;
+        let owner = context.owner(epoch);
         let learning = Learning::new(&*process.log, owner, &process.config.process, routes.lanes(), mark.as_ref())?;
-        self.phase = Phase::Learning { epoch, learning };
+        self.phase = Phase::Learning { epoch, learning, follower };
         Ok(())
     }
 
     fn learn(&mut self, now: Timestamp) -> Result<Progress, DriverError> {
-        let Phase::Learning { epoch, learning } = &mut self.phase else { unreachable!("called while learning") };
+        let Phase::Learning { epoch, learning, follower } = &mut self.phase else {
+            unreachable!("called while learning")
+        };
         let (epoch, context) = (*epoch, &mut self.context);
-        let mode = context.process.log.time_mode();
         let copy = |lane: usize| (token::COPY << SEQUENCE_BITS) | lane as u64;
-        let worked = learning.step(&mut *context.writer, mode, copy)?;
+        let worked = learning.step(&mut *context.writer, copy)?;
         let Some(learned) = learning.learned() else { return Ok(Progress { worked, wake_at: None }) };
         let Context { process, machine, input, .. } = &*context;
         let marked = context.owned(epoch, Ownership::marked)?;
-        let restored = restore(process, *machine, *input, marked)?;
+        let restored = match follower.take().and_then(Follower::into_restored) {
+            Some(restored) => restored,
+            None => restore(process, *machine, *input, marked)?,
+        };
         self.phase = Phase::Active(Box::new(Active::new(context, epoch, &learned, restored, now)?));
-        Ok(Progress { worked: true, wake_at: None })
+        Ok(BUSY)
     }
 
     fn show(&mut self) {
         let mut status = self.status.lock().expect("no holder of this lock panics");
         match &self.phase {
-            Phase::Claiming(_) | Phase::Stopped => {}
-            Phase::Learning { epoch, .. } => status.epoch = Some(*epoch),
+            Phase::Following(follower) => {
+                let Context { process, machine, input, .. } = &self.context;
+                let (at, marked) = (follower.at(), process.marked(*machine, input.partition));
+                status.phase = MachinePhase::Following { at, marked };
+                (status.epoch, status.next_offset) = (None, at);
+                status.counts.applied = follower.applied();
+            }
+            Phase::Claiming { .. } => status.phase = MachinePhase::Claiming,
+            Phase::Learning { epoch, .. } => (status.phase, status.epoch) = (MachinePhase::Claiming, Some(*epoch)),
             Phase::Active(active) => {
                 active.show(self.context.process.config.limits.parked_offsets, &mut status);
                 if status.is_stopped() {
                     self.phase = Phase::Stopped;
                 }
             }
+            Phase::Stopped => {}
         }
     }
 
@@ -247,13 +339,16 @@ impl Driver {
             tracing::info!(%machine, %input, "{why}");
         }
         self.show();
-        let mut status = self.status.lock().expect("no holder of this lock panics");
-        status.phase = MachinePhase::Stopped { why, failed };
+        self.lock_status().phase = MachinePhase::Stopped { why, failed };
         self.phase = Phase::Stopped;
+    }
+
+    fn lock_status(&self) -> MutexGuard<'_, MachineStatus> {
+        self.status.lock().expect("no holder of this lock panics")
     }
 
     /// What it shows.
     pub fn status(&self) -> MachineStatus {
-        self.status.lock().expect("no holder of this lock panics").clone()
+        self.lock_status().clone()
     }
 }

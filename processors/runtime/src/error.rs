@@ -16,7 +16,7 @@ pub enum DriverError {
     #[error(transparent)]
     Owners(#[from] OwnersError),
     /// Another process owns the machine now. Nothing is lost; this process must not write for it any more.
-    #[error("{machine} of {input}: process {by} took over with epoch {newer}, this one had {epoch}; nothing to do")]
+    #[error("{machine} of {input}: process {by} took over with epoch {newer}, this one had {epoch}")]
     Fenced {
         /// The machine.
         machine: MachineKind,
@@ -27,16 +27,6 @@ pub enum DriverError {
         /// The newer one.
         newer: u64,
         /// Whose it is.
-        by: String,
-    },
-    /// Another process claimed first, and this one is to give way.
-    #[error("{machine} of {input}: process {by} claimed first; this one gives way as configured")]
-    GaveWay {
-        /// The machine.
-        machine: MachineKind,
-        /// Its input.
-        input: TopicPartition,
-        /// Who was first.
         by: String,
     },
     /// The machine met a discontinuity.
@@ -126,7 +116,7 @@ pub enum DriverError {
 impl DriverError {
     /// Whether the driver stopped because another process rightly does its work.
     pub fn is_handover(&self) -> bool {
-        matches!(self, Self::Fenced { .. } | Self::GaveWay { .. })
+        matches!(self, Self::Fenced { .. })
     }
 }
 
@@ -142,6 +132,20 @@ pub enum RuntimeError {
     /// The store of snapshots does not answer.
     #[error(transparent)]
     Store(DriverError),
+    /// A snapshot is of a longer log than this one.
+    #[error(
+        "{machine}: {input} ends at offset {end}, but its newest snapshot was taken at {offset}: this log is older than its snapshots, or lost records; run on the log that they are of (restore it from a replica or the archive), or, if this older log is to count, move the snapshots of all machines away: they are then made anew from the log"
+    )]
+    OlderLog {
+        /// The machine.
+        machine: MachineKind,
+        /// Its input.
+        input: TopicPartition,
+        /// The snapshot's next input offset.
+        offset: u64,
+        /// Where the input ends.
+        end: u64,
+    },
     /// A thread could not be started.
     #[error("starting a worker thread: {0}")]
     Thread(std::io::Error),

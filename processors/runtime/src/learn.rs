@@ -7,6 +7,8 @@
 //! 3. A copy whose answer was lost is sent again, as often as it takes.
 //! 4. Of an output that is cut behind the mark what is left counts: less is then known than readers have accepted, and
 //!    what is written again they drop as repeats, by number.
+//! 5. In a recorded log a copy has the time of the record before it, so that no partition's time jumps: for that the
+//!    output is read to its end before the copy is sent. In an empty partition it is the least time there is.
 //!
 //! Left out on purpose: records of other channels, whatever they are: their readers judge them.
 
@@ -44,9 +46,21 @@ struct Output {
     reader: Box<dyn Reader>,
     table: ChannelTable,
     copy_sent: bool,
+    /// In a recorded log: where the output ended at first, and the newest time read.
+    recorded: Option<Recorded>,
     /// Where the own copy stands, and how far readers have come there.
     learned: Option<Delivered>,
 }
+
+/// What gives a copy its time.
+#[derive(Debug, Clone, Copy)]
+struct Recorded {
+    end: u64,
+    newest: Timestamp,
+}
+
+/// The least time of a recorded log: at 0 Kafka would take its own.
+const LEAST_TIME: Timestamp = Timestamp(1);
 
 /// Learning all outputs of an owner.
 pub(crate) struct Learning {
@@ -86,27 +100,19 @@ impl Learning {
         })
     }
 
-    /// Sends copies that are due and reads on; whether anything was done. `token` makes a copy's token of its lane.
-    pub fn step(
-        &mut self,
-        writer: &mut dyn Writer,
-        mode: TimeMode,
-        token: impl Fn(usize) -> u64,
-    ) -> Result<bool, DriverError> {
+    /// Reads on and sends copies that are due; whether anything was done. `token` makes a copy's token of its lane.
+    pub fn step(&mut self, writer: &mut dyn Writer, token: impl Fn(usize) -> u64) -> Result<bool, DriverError> {
         let mut worked = false;
         for (lane, output) in self.outputs.iter_mut().enumerate().filter(|(_, output)| output.learned.is_none()) {
-            if !output.copy_sent {
-                // A copy has no time of its own: in a recorded log it must not look like a record of any day.
-                let time = (mode == TimeMode::Recorded).then_some(Timestamp(0));
+            worked |= output.read(self.owner, &mut self.batch)?;
+            if output.is_copy_due() {
+                let time = output.recorded.map(|recorded| recorded.newest);
                 writer.send(output.to, self.key.as_bytes(), &self.copy, time, token(lane))?;
                 output.copy_sent = true;
                 worked = true;
             }
         }
         writer.flush()?;
-        for output in self.outputs.iter_mut().filter(|output| output.learned.is_none()) {
-            worked |= output.read(self.owner, &mut self.batch)?;
-        }
         Ok(worked)
     }
 
@@ -136,6 +142,8 @@ impl Output {
     ) -> Result<Self, DriverError> {
         let mut table = ChannelTable::default();
         let bounds = log.bounds(to)?;
+        let is_recorded = log.time_mode() == TimeMode::Recorded;
+        let recorded = is_recorded.then_some(Recorded { end: bounds.end, newest: LEAST_TIME });
         let mut from = bounds.start;
         if let Some((epoch, output)) = marked {
             let behind = output.offset + 1;
@@ -144,18 +152,27 @@ impl Output {
                 let (machine, input) = (owner.machine, owner.input);
                 return Err(DriverError::LostOutput { machine, input, output: to, what });
             }
-            from = from.max(behind);
+            // The marked record itself tells its time; a table that knows it takes it for a repeat.
+            from = from.max(if is_recorded { output.offset } else { behind });
             let offset = (output.number > 0).then_some(output.offset);
             let (number, hash) = (output.number, output.hash);
             table.seed(owner.channel(), Channel { epoch: Some(epoch), number, hash, offset, parked_at: None });
         }
         let reader = log.reader(to, from, Visibility::Written)?;
-        Ok(Self { to, reader, table, copy_sent: false, learned: None })
+        Ok(Self { to, reader, table, copy_sent: false, recorded, learned: None })
+    }
+
+    fn is_copy_due(&self) -> bool {
+        let is_read = self.recorded.is_none_or(|recorded| self.reader.position() >= recorded.end);
+        self.learned.is_none() && !self.copy_sent && is_read
     }
 
     fn read(&mut self, owner: Owner, batch: &mut Vec<LogRecord>) -> Result<bool, DriverError> {
         batch.clear();
         self.reader.poll(BATCH, batch)?;
+        if let (Some(recorded), Some(last)) = (&mut self.recorded, batch.last()) {
+            recorded.newest = last.time.max(LEAST_TIME);
+        }
         for record in batch.iter() {
             let Some(Ok(frame)) = record.value.as_deref().map(hoga_schemas::open) else { continue };
             let of_channel = frame.origin.as_ref().map_or(frame.kind == RecordKind::Claim, |origin| {

@@ -1,7 +1,11 @@
 //! Worker threads over all drivers of a process: each steps whatever driver no other worker is at, and waits on the
 //! log's signal when nothing moved. So one busy machine does not hold up the others, and nothing is polled by time.
 //!
-//! Invariant: the signal's version is taken before the drivers are stepped, so nothing that comes meanwhile is missed.
+//! Invariants:
+//! 1. The signal's version is taken before the drivers are stepped, so nothing that comes meanwhile is missed.
+//! 2. Signs of life do not wait for machines: a thread of its own gives those that no worker came to, however long
+//!    they restore.
+//! 3. On a shared log a machine that fails stops alone, and is given away; the process fails when none is left.
 
 use crate::driver::Driver;
 use crate::process::Process;
@@ -15,7 +19,10 @@ pub(crate) struct Pool {
     pub process: Arc<Process>,
     drivers: Vec<Mutex<Driver>>,
     housekeeping: Mutex<()>,
-    failure: Mutex<Option<String>>,
+    /// The first failure of a machine.
+    failed_machine: Mutex<Option<String>>,
+    /// What no worker can go on after.
+    fatal: Mutex<Option<String>>,
     abandoned: AtomicBool,
 }
 
@@ -26,7 +33,8 @@ impl Pool {
             process,
             drivers: drivers.into_iter().map(Mutex::new).collect(),
             housekeeping: Mutex::new(()),
-            failure: Mutex::new(None),
+            failed_machine: Mutex::new(None),
+            fatal: Mutex::new(None),
             abandoned: AtomicBool::new(false),
         }
     }
@@ -47,12 +55,8 @@ impl Pool {
 
     fn round(&self, worker: usize, now: Timestamp) -> Round {
         let mut round = Round { worked: false, wake_at: now.plus_ms(LONGEST_WAIT_MS) };
-        if let Ok(_one_at_a_time) = self.housekeeping.try_lock() {
-            match self.process.step(now) {
-                Ok(worked) => round.add(worked, Some(self.process.wake_at())),
-                Err(error) => self.fail(error.to_string()),
-            }
-        }
+        round.worked |= self.keep_house(now);
+        round.add(false, Some(self.process.wake_at(now)));
         for turn in 0..self.drivers.len() {
             // Each worker begins elsewhere, so that they rarely meet.
             let at = (turn + worker) % self.drivers.len();
@@ -71,6 +75,26 @@ impl Pool {
         round
     }
 
+    /// Steps the process unless somebody else does; whether anything was new.
+    fn keep_house(&self, now: Timestamp) -> bool {
+        let Ok(_one_at_a_time) = self.housekeeping.try_lock() else { return false };
+        self.process.step(now).unwrap_or_else(|error| {
+            self.fail(error.to_string());
+            false
+        })
+    }
+
+    /// Gives signs of life and reads `owners` while all workers are at machines, until there is nothing more to do.
+    pub fn live(&self) {
+        let _guard = PanicGuard(self);
+        while !self.is_done() {
+            let now = wall_now();
+            self.keep_house(now);
+            let left = self.process.wake_at(now).0 - wall_now().0;
+            std::thread::park_timeout(Duration::from_millis(left.clamp(1, LONGEST_WAIT_MS) as u64));
+        }
+    }
+
     fn is_done(&self) -> bool {
         self.abandoned.load(Ordering::Acquire) || (self.process.is_stopping() && self.all_stopped())
     }
@@ -80,19 +104,21 @@ impl Pool {
         self.process.statuses().iter().all(|status| status.is_stopped())
     }
 
-    /// The first failure.
+    /// What ends this process's work: a worker's failure, or a machine's if it is alone on the log or the last one.
     pub fn failure(&self) -> Option<String> {
-        self.failure.lock().expect("no holder of this lock panics").clone()
+        let noted = |failure: &Mutex<Option<String>>| failure.lock().expect("no holder of this lock panics").clone();
+        let of_machine = || noted(&self.failed_machine).filter(|_| !self.process.is_shared() || self.all_stopped());
+        noted(&self.fatal).or_else(of_machine)
     }
 
-    /// Remembers a failure.
+    /// Remembers a machine's failure.
     fn note(&self, why: String) {
-        self.failure.lock().expect("no holder of this lock panics").get_or_insert(why);
+        self.failed_machine.lock().expect("no holder of this lock panics").get_or_insert(why);
     }
 
     /// Remembers a failure after which no worker can go on.
     fn fail(&self, why: String) {
-        self.note(why);
+        self.fatal.lock().expect("no holder of this lock panics").get_or_insert(why);
         self.abandon();
     }
 

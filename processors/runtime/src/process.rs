@@ -1,28 +1,28 @@
-//! What the drivers of one process share: the log, the view of `owners`, snapshots, signs of life.
+//! What the drivers of one process share: the log, the view of `owners`, snapshots, signs of life, seats.
 //!
-//! Invariants:
-//! 1. One sign of life a process every 250 ms, beginning with its first step; it tells every driver's progress.
-//! 2. A driver acts on `owners` as of the process's last step: a process that sleeps knows nothing new.
+//! Invariant: a driver acts on `owners` as of the process's last step: a process that sleeps knows nothing new.
 
 use crate::config::RuntimeConfig;
+use crate::decide::{Decision, View, decide, has_standby};
 use crate::error::RuntimeError;
-use crate::placement::{Placement, Role, Seat};
+use crate::liveness::{Bound, Liveness};
+use crate::placement::{Hold, Placement, Role, Seat};
+use crate::signs::Signs;
 use crate::snapshot::Snapshots;
 use crate::status::MachineStatus;
-use hoga_core::records::{Progress, SignOfLife};
-use hoga_core::{MachineKind, Record, Timestamp};
-use hoga_topics::owners::{OWNERS, Owners};
-use hoga_topics::{Ack, Log, OwnersView, TimeMode, TopicPartition, Writer, catalogue};
+use hoga_core::{MachineKind, Timestamp};
+use hoga_topics::owners::Owners;
+use hoga_topics::{Log, OwnersView, TimeMode, TopicPartition};
 use object_store::ObjectStore;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Between two signs of life.
-const SIGN_INTERVAL_MS: i64 = 250;
 /// The rules that this release's machines follow; another number is another machine.
 const RULES: u32 = 1;
+/// A process that ends waits for a living standby for so many bounds on silence.
+const HANDOVER_BOUNDS: i64 = 4;
 
 /// What the drivers of one process share.
 pub struct Process {
@@ -31,18 +31,19 @@ pub struct Process {
     pub(crate) snapshots: Snapshots,
     /// Of the rules and settings: a snapshot of others is not loaded.
     pub(crate) fingerprint: u64,
-    view: Mutex<OwnersView>,
+    bound: Bound,
+    known: Mutex<Known>,
     view_position: AtomicU64,
     signs: Mutex<Signs>,
     statuses: Mutex<Vec<Arc<Mutex<MachineStatus>>>>,
-    roles: Mutex<BTreeMap<(MachineKind, u32), Role>>,
+    seats: Mutex<BTreeMap<(MachineKind, u32), Hold>>,
     stopping: AtomicBool,
 }
 
-struct Signs {
-    writer: Box<dyn Writer>,
-    acks: Vec<Ack>,
-    last: Option<Timestamp>,
+/// What is known of the others.
+struct Known {
+    view: OwnersView,
+    liveness: Liveness,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -50,17 +51,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The seats that a process begins with.
-fn seats_of(log: &dyn Log, placement: &Placement) -> BTreeMap<(MachineKind, u32), Role> {
+fn seats_of(log: &dyn Log, placement: &Placement) -> BTreeMap<(MachineKind, u32), Hold> {
     let wanted = |machine: &MachineKind| Placement::seats(*machine, log.partitions(machine.input()), Role::Wanted);
     let seats = match placement {
         Placement::Alone { machines } => machines.iter().flat_map(wanted).collect(),
         Placement::Shared { seats, .. } => seats.clone(),
     };
-    seats.into_iter().map(|Seat { machine, partition, role }| ((machine, partition), role)).collect()
+    seats.into_iter().map(|seat| ((seat.machine, seat.partition), Hold::new(seat.role))).collect()
 }
 
 impl Process {
-    /// Reads `owners`, and deletes snapshots that are ahead of the log.
+    /// Reads `owners`, and looks whether the log is as long as its snapshots say: of a log that is this process's
+    /// alone those that are ahead are deleted, of a shared one they are an error.
     pub fn open(
         log: Arc<dyn Log>,
         store: Arc<dyn ObjectStore>,
@@ -69,48 +71,55 @@ impl Process {
         let snapshots = Snapshots::new(log.clone(), store, config.limits.snapshots_kept, config.snapshot_writer)
             .map_err(RuntimeError::Thread)?;
         let view = OwnersView::open(&*log)?;
-        let view_position = AtomicU64::new(view.position());
-        let signs = Mutex::new(Signs { writer: log.writer()?, acks: Vec::new(), last: None });
+        let bound = Bound::new(config.placement.takeover_after());
         let settings = postcard::to_allocvec(&(RULES, &config.settings)).expect("settings are plain data");
-        let roles = seats_of(&*log, &config.placement);
         let process = Self {
             fingerprint: xxh3_64(&settings),
+            bound,
+            view_position: AtomicU64::new(view.position()),
+            known: Mutex::new(Known { view, liveness: Liveness::new(&config.process, bound) }),
+            signs: Mutex::new(Signs::new(&*log, &config.process, bound.sign_interval_ms)?),
+            seats: Mutex::new(seats_of(&*log, &config.placement)),
+            statuses: Mutex::default(),
+            stopping: AtomicBool::new(false),
             log,
             config,
             snapshots,
-            view: Mutex::new(view),
-            view_position,
-            signs,
-            statuses: Mutex::default(),
-            roles: Mutex::new(roles),
-            stopping: AtomicBool::new(false),
         };
-        process.delete_snapshots_ahead()?;
+        process.check_snapshots_ahead()?;
         Ok(Arc::new(process))
     }
 
-    /// A crash may have cut the log behind a snapshot. It must go before the log grows past it with other records.
-    fn delete_snapshots_ahead(&self) -> Result<(), RuntimeError> {
+    /// A snapshot that is ahead of the log must go, or be missed, before the log grows past it with other records.
+    fn check_snapshots_ahead(&self) -> Result<(), RuntimeError> {
         for Seat { machine, partition, .. } in self.seats() {
             let input = TopicPartition::new(machine.input(), partition);
+            // In this order: the log grows while others snapshot.
+            let names = self.snapshots.list(machine, partition).map_err(RuntimeError::Store)?;
             let end = self.log.bounds(input)?.end;
-            for name in self.snapshots.list(machine, partition).map_err(RuntimeError::Store)? {
-                if name.offset > end {
-                    tracing::warn!(%machine, %input, offset = name.offset, end, "deleting a snapshot that is ahead of the log");
-                    self.snapshots.delete(machine, partition, name).map_err(RuntimeError::Store)?;
+            for name in names.into_iter().filter(|name| name.offset > end) {
+                let offset = name.offset;
+                if self.is_shared() {
+                    return Err(RuntimeError::OlderLog { machine, input, offset, end });
                 }
+                tracing::warn!(%machine, %input, offset, end, "deleting a snapshot that is ahead of the log");
+                self.snapshots.delete(machine, partition, name).map_err(RuntimeError::Store)?;
             }
         }
         Ok(())
     }
 
+    /// Whether other processes have the log too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.config.placement, Placement::Shared { .. })
+    }
+
     /// The machines that this process has a seat for, and their roles now.
     pub fn seats(&self) -> Vec<Seat> {
-        let roles = lock(&self.roles);
-        roles
-            .iter()
-            .map(|((machine, partition), role)| Seat { machine: *machine, partition: *partition, role: *role })
-            .collect()
+        let seats = lock(&self.seats);
+        let seat =
+            |(&(machine, partition), hold): (&(MachineKind, u32), &Hold)| Seat { machine, partition, role: hold.role };
+        seats.iter().map(seat).collect()
     }
 
     /// Gives one of its seats another role: a consumer group's news. What it owns it works on as a standby until
@@ -119,55 +128,35 @@ impl Process {
     /// # Panics
     /// When the process was not set up with this seat.
     pub fn assign(&self, machine: MachineKind, partition: u32, role: Role) {
-        let mut roles = lock(&self.roles);
-        let seat = roles.get_mut(&(machine, partition));
-        *seat.unwrap_or_else(|| panic!("this process has no seat for {machine}/{partition}")) = role;
-        drop(roles);
+        self.seat(machine, partition, |hold| hold.assign(role));
         self.log.signal().notify();
     }
 
-    /// What a seat is held for now.
-    pub(crate) fn role(&self, machine: MachineKind, partition: u32) -> Role {
-        lock(&self.roles)[&(machine, partition)]
+    /// Looks at one of its seats.
+    pub(crate) fn seat<T>(&self, machine: MachineKind, partition: u32, look: impl FnOnce(&mut Hold) -> T) -> T {
+        let mut seats = lock(&self.seats);
+        let seat = seats.get_mut(&(machine, partition));
+        look(seat.unwrap_or_else(|| panic!("this process has no seat for {machine}/{partition}")))
     }
 
     /// Reads on in `owners` and gives a sign of life when one is due; whether anything was new.
     pub fn step(&self, now: Timestamp) -> Result<bool, RuntimeError> {
-        let mut view = lock(&self.view);
+        let mut known = lock(&self.known);
+        let Known { view, liveness } = &mut *known;
         let new = view.poll()?;
+        if new {
+            liveness.update(view.owners());
+        }
         self.view_position.store(view.position(), Ordering::Release);
-        drop(view);
-        self.sign(now)?;
+        drop(known);
+        let giving_away = self.is_shared() && self.is_stopping();
+        lock(&self.signs).step(now, self.stamp(now), giving_away, || self.statuses())?;
         Ok(new)
     }
 
-    fn sign(&self, now: Timestamp) -> Result<(), RuntimeError> {
-        let mut signs = lock(&self.signs);
-        let Signs { writer, acks, last } = &mut *signs;
-        if last.is_some_and(|last| now >= last && now < last.plus_ms(SIGN_INTERVAL_MS)) {
-            return Ok(());
-        }
-        *last = Some(now);
-        // A lost sign is followed by the next; nobody waits for its answer.
-        acks.clear();
-        writer.acks(acks)?;
-        let progress = self.statuses().into_iter().filter(|status| !status.is_stopped()).map(|status| Progress {
-            machine: status.kind,
-            partition: status.partition,
-            epoch: status.epoch,
-            next_offset: status.next_offset,
-        });
-        let process = self.config.process.as_str().into();
-        let sign = Record::SignOfLife(SignOfLife { process, progress: progress.collect() });
-        let key = catalogue::key_of(OWNERS.topic, &sign);
-        writer.send(OWNERS, key.as_bytes(), &hoga_schemas::encode(&sign), self.stamp(now), 0)?;
-        writer.flush()?;
-        Ok(())
-    }
-
     /// When the next sign of life is due.
-    pub(crate) fn wake_at(&self) -> Timestamp {
-        lock(&self.signs).last.map_or(Timestamp(0), |last| last.plus_ms(SIGN_INTERVAL_MS))
+    pub(crate) fn wake_at(&self, now: Timestamp) -> Timestamp {
+        lock(&self.signs).wake_at(now)
     }
 
     /// The time that a record of this process carries: none in a wall log.
@@ -182,7 +171,28 @@ impl Process {
 
     /// Looks at `owners` as of the last step.
     pub(crate) fn owners<T>(&self, look: impl FnOnce(&Owners) -> T) -> T {
-        look(lock(&self.view).owners())
+        look(lock(&self.known).view.owners())
+    }
+
+    /// The newest standing mark's next offset of a machine's partition; 0 without one.
+    pub(crate) fn marked(&self, machine: MachineKind, partition: u32) -> u64 {
+        self.owners(|owners| owners.of(machine, partition).map_or(0, |owned| owned.marked()))
+    }
+
+    /// Whether a machine that is followed up to before `at` is to be claimed.
+    pub(crate) fn decide(&self, machine: MachineKind, partition: u32, at: u64) -> Decision {
+        let hold = self.seat(machine, partition, |hold| *hold);
+        let Known { view, liveness } = &*lock(&self.known);
+        let (owners, me) = (view.owners(), self.config.process.as_str());
+        decide(&View { owners, liveness, me, machine, partition, hold, at })
+    }
+
+    /// How long the owner of a machine's partition waits, when its process is to end, for another to take over, in
+    /// milliseconds; `None`: nobody would.
+    pub(crate) fn handover_ms(&self, machine: MachineKind, partition: u32) -> Option<i64> {
+        let Known { view, liveness } = &*lock(&self.known);
+        let standby = has_standby(view.owners(), liveness, &self.config.process, machine, partition);
+        (self.is_shared() && standby).then_some(HANDOVER_BOUNDS * self.bound.silent_ms)
     }
 
     /// Shows a driver's status from here on.
@@ -195,7 +205,7 @@ impl Process {
         lock(&self.statuses).iter().map(|status| lock(status).clone()).collect()
     }
 
-    /// Tells the drivers to deliver what they owe and stop.
+    /// Tells the drivers to end: to hand over to other processes, or to deliver what they owe.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.log.signal().notify();

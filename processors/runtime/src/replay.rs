@@ -5,7 +5,7 @@ use crate::engine::{Counter, Engine};
 use crate::error::DriverError;
 use hoga_core::Machine;
 use hoga_core::machine::state_hash;
-use hoga_topics::{AcceptedReader, Log, ReaderPosition, TopicPartition, Visibility};
+use hoga_topics::{AcceptedReader, Arrival, Log, ReaderPosition, TopicPartition, Visibility};
 
 /// Records read at a time.
 const BATCH: usize = 1_024;
@@ -36,12 +36,15 @@ pub fn replay<M: Machine>(
     let until = until.unwrap_or(end).min(end);
     let mut reader = AcceptedReader::open(log, input, ReaderPosition::default(), Visibility::Written)?;
     let mut engine = Engine::new(log, machine, partition);
+    let mut arrival = Arrival::new(log, input);
     while reader.position() < until {
         let left = usize::try_from(until - reader.position()).unwrap_or(BATCH);
         if reader.fill(left.min(BATCH))? == 0 {
-            break;
+            arrival.wait(reader.position())?;
+            continue;
         }
-        while let Some(accepted) = reader.read_filled()? {
+        arrival.came();
+        while let Some(accepted) = reader.read_filled_before(until)? {
             engine.apply(&accepted, &mut |_| Ok(()))?;
         }
     }

@@ -1,4 +1,4 @@
-//! From a claim to an engine at an input offset: the newest usable snapshot, or the input's beginning.
+//! An engine at an input offset: from the newest usable snapshot, or at the input's beginning.
 //!
 //! Invariants:
 //! 1. Only a snapshot that a standing mark covers is loaded; one that is unfit is passed over for the one before.
@@ -17,11 +17,9 @@ use hoga_topics::{AcceptedReader, Bounds, Log, ReaderPosition, TopicPartition, V
 pub(crate) struct Restored {
     pub engine: Engine<Box<dyn Machine>>,
     pub reader: AcceptedReader,
-    /// The input's end when it was restored: where replay ends.
-    pub end: u64,
 }
 
-/// Restores a machine whose channels are learned; `marked` is the newest standing mark's next offset.
+/// Restores a machine; `marked` is the newest standing mark's next offset.
 pub(crate) fn restore(
     process: &Process,
     machine: MachineKind,
@@ -39,7 +37,7 @@ pub(crate) fn restore(
         return Err(DriverError::MissingInput { machine, input, from: position.offset, start });
     }
     let reader = AcceptedReader::open(log, input, position, Visibility::Written)?;
-    Ok(Restored { engine, reader, end })
+    Ok(Restored { engine, reader })
 }
 
 fn newest_usable(

@@ -27,14 +27,15 @@ pub struct StoppedMachine {
     pub partition: u32,
     /// The next input offset.
     pub next_offset: u64,
-    /// The hash of its state there; absent if it did not shut down cleanly.
+    /// The hash of its state there; absent if it did not shut down cleanly, or another process has it.
     pub state_hash: Option<u64>,
 }
 
 /// How a runtime ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopReport {
-    /// Whether every machine delivered all, wrote its mark and its snapshot before the deadline.
+    /// Whether every machine that was not left to another process delivered all, wrote its mark and its snapshot
+    /// before the deadline.
     pub clean: bool,
     /// The machines.
     pub machines: Vec<StoppedMachine>,
@@ -61,6 +62,9 @@ impl Runtime {
             let thread = std::thread::Builder::new().name(format!("hoga-worker-{worker}"));
             runtime.threads.push(thread.spawn(move || pool.work(worker)).map_err(RuntimeError::Thread)?);
         }
+        let pool = runtime.pool.clone();
+        let thread = std::thread::Builder::new().name("hoga-signs".into());
+        runtime.threads.push(thread.spawn(move || pool.live()).map_err(RuntimeError::Thread)?);
         Ok(runtime)
     }
 
@@ -83,20 +87,21 @@ impl Runtime {
         move || process.statuses()
     }
 
-    /// The first failure of a machine or worker, if there was one: the program should stop and exit with an error.
+    /// What has failed, if the program should stop and exit with an error: a worker; the first machine of a log that
+    /// is this process's alone; on a shared log a machine when no other is left. A machine that failed alone there is
+    /// given away to other processes, and told by [`Self::status`].
     pub fn failed(&self) -> Option<String> {
         self.pool.failure()
     }
 
-    /// Waits until all machines are running; an error if one has stopped, or says who is late.
+    /// Waits until all machines are running, or, if they are left to other processes, follow them; an error if one has
+    /// stopped, or says who is late.
     pub fn wait_running(&self, deadline: Instant) -> Result<(), RuntimeError> {
         loop {
             if let Some(why) = self.failed() {
                 return Err(RuntimeError::Stopped(why));
             }
-            let Some(late) = self.status().into_iter().find(|status| status.phase != MachinePhase::Running) else {
-                return Ok(());
-            };
+            let Some(late) = self.status().into_iter().find(|status| !self.is_ready(status)) else { return Ok(()) };
             let said = format!("{}/{} is {}", late.kind, late.partition, late.phase);
             if late.is_stopped() {
                 return Err(RuntimeError::Stopped(said));
@@ -108,8 +113,23 @@ impl Runtime {
         }
     }
 
-    /// Shuts down: reads nothing more, delivers all, marks, takes snapshots. At the deadline what is not done is left
-    /// as a crash would leave it, which loses nothing.
+    /// Whether a machine does what it was set up for.
+    fn is_ready(&self, status: &MachineStatus) -> bool {
+        match status.phase {
+            MachinePhase::Running => true,
+            MachinePhase::Following { at, marked } => {
+                let may_take = self.pool.process.seat(status.kind, status.partition, |hold| hold.may_take);
+                at >= marked && !may_take
+            }
+            // It was told, and given away.
+            MachinePhase::Stopped { .. } => self.pool.process.is_shared(),
+            _ => false,
+        }
+    }
+
+    /// Shuts down. What another process stands by for is worked on until that one has taken over; for the rest nothing
+    /// more is read, all is delivered, marks and snapshots are made. At the deadline what is not done is left as a
+    /// crash would leave it, which loses nothing.
     pub fn stop(mut self, deadline: Instant) -> StopReport {
         self.pool.process.stop();
         while !self.pool.all_stopped() && self.failed().is_none() && Instant::now() < deadline {
@@ -117,6 +137,7 @@ impl Runtime {
         }
         let clean = self.pool.all_stopped();
         self.pool.abandon();
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
         if clean {
             self.join();
         } else {
@@ -133,8 +154,7 @@ impl Runtime {
             next_offset: status.next_offset,
             state_hash: status.state_hash,
         });
-        let machines: Vec<_> = machines.collect();
-        StopReport { clean: machines.iter().all(|machine| machine.state_hash.is_some()), machines }
+        StopReport { clean: self.status().iter().all(is_clean), machines: machines.collect() }
     }
 
     fn join(&mut self) {
@@ -146,9 +166,16 @@ impl Runtime {
     }
 }
 
+/// Whether nothing is left to do for a machine: it shut down, or it is not this process's.
+fn is_clean(status: &MachineStatus) -> bool {
+    let handed_over = matches!(status.phase, MachinePhase::Stopped { failed: false, .. }) && status.epoch.is_none();
+    status.state_hash.is_some() || handed_over
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.pool.abandon();
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
         self.join();
     }
 }

@@ -1,9 +1,11 @@
 //! The runtime's tests: `rules` has one for each invariant of the crate's header, `schedules` random schedules with
-//! faults, `threads` the threaded runtime. `machine`, `market` and `world` are what they run.
+//! faults, `takeover` processes that share a log, `threads` the threaded runtime. `machine`, `market` and `world` are
+//! what they run.
 
 mod machine;
 mod market;
 mod rules;
 mod schedules;
+mod takeover;
 mod threads;
 mod world;

@@ -141,7 +141,7 @@ impl AcceptedReader {
     /// The next accepted record, reading on as needed; `None`: nothing there yet.
     pub fn read(&mut self) -> Result<Option<Accepted<'_>>, ReadError> {
         loop {
-            if self.advance()? {
+            if self.advance(u64::MAX)? {
                 return Ok(Some(self.current()));
             }
             if self.fill(512)? == 0 {
@@ -162,7 +162,12 @@ impl AcceptedReader {
 
     /// The next accepted record among those read ahead by [`Self::fill`].
     pub fn read_filled(&mut self) -> Result<Option<Accepted<'_>>, ReadError> {
-        Ok(if self.advance()? { Some(self.current()) } else { None })
+        self.read_filled_before(u64::MAX)
+    }
+
+    /// The same, if it stands before the offset `end`.
+    pub fn read_filled_before(&mut self, end: u64) -> Result<Option<Accepted<'_>>, ReadError> {
+        Ok(if self.advance(end)? { Some(self.current()) } else { None })
     }
 
     /// Passes over what stands before `until` as if it had been read; false: not all of it is there yet. Called again
@@ -217,9 +222,15 @@ impl AcceptedReader {
         self.channels.parked(self.next_offset, bound).collect()
     }
 
-    /// Moves past dropped records to the next accepted one, which then is the last used; false: the batch is used up.
-    fn advance(&mut self) -> Result<bool, ReadError> {
+    /// Moves past dropped records to the next accepted one, which then is the last used; false: there is none
+    /// before `end`, or the batch is used up.
+    fn advance(&mut self, end: u64) -> Result<bool, ReadError> {
         while let Some(record) = self.batch.get(self.used) {
+            if record.offset >= end {
+                // Nothing stands between: an offset without a record is passed over.
+                self.next_offset = self.next_offset.max(end);
+                return Ok(false);
+            }
             let found = judge(&mut self.channels, &mut self.dropped, self.partition, record)?;
             self.next_offset = record.offset + 1;
             self.used += 1;

@@ -3,7 +3,6 @@
 use super::*;
 use crate::memory::Clock;
 use crate::{MemoryLog, MemoryOptions};
-use hoga_core::records::Progress;
 use std::time::{Duration, Instant};
 
 const M: MachineKind = MachineKind::Holds;

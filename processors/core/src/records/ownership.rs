@@ -63,7 +63,7 @@ pub struct Mark {
 }
 
 /// One machine's progress in a sign of life.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// The machine.
     pub machine: MachineKind,

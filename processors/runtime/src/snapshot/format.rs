@@ -31,7 +31,7 @@ pub(crate) struct Header {
     pub partitions: Vec<(Topic, u32)>,
     /// The next input offset, and the input's channels there.
     pub input: ReaderPosition,
-    /// The input's last records before that.
+    /// The input's last records before that; whoever writes the snapshot looks at them.
     pub witness: Witness,
     pub engine: EngineState,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Snapshot {
 }
 
 /// A snapshot's bytes.
-pub(crate) fn encode(header: &Header, state: &[u8]) -> Vec<u8> {
+pub(crate) fn encode(Snapshot { header, state }: &Snapshot) -> Vec<u8> {
     let header = postcard::to_allocvec(header).expect("a header is plain data");
     let header_len = u32::try_from(header.len()).expect("a header has a few entries for each partition");
     let mut out = Vec::with_capacity(PREFIX + header.len() + state.len() + CHECKSUM);
@@ -103,14 +103,14 @@ mod tests {
             witness: Witness::default(),
             engine: EngineState::default(),
         };
-        encode(&header, b"the state of a machine")
+        encode(&Snapshot { header, state: b"the state of a machine".to_vec() })
     }
 
     #[test]
     fn what_was_encoded_decodes() {
         let snapshot = decode(&bytes()).unwrap();
         assert_eq!((snapshot.header.input.offset, snapshot.state.as_slice()), (1_234, &b"the state of a machine"[..]));
-        assert_eq!(encode(&snapshot.header, &snapshot.state), bytes());
+        assert_eq!(encode(&snapshot), bytes());
     }
 
     #[test]

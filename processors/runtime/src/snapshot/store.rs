@@ -6,6 +6,7 @@
 //! would come to look usable when the log has grown past it with other records.
 
 use super::format;
+use super::witness::Witness;
 use crate::config::SnapshotWriter;
 use crate::error::DriverError;
 use bytes::Bytes;
@@ -50,10 +51,7 @@ pub(crate) struct Outcomes {
 
 /// A snapshot to be written, and what may go when it is there.
 struct Job {
-    machine: MachineKind,
-    partition: u32,
-    name: Name,
-    bytes: Bytes,
+    snapshot: format::Snapshot,
     /// What a mark covers so far: only snapshots up to it count as usable when old ones are deleted.
     marked: u64,
     outcomes: Arc<Outcomes>,
@@ -87,19 +85,9 @@ impl Snapshots {
         Ok(Self { files, kept, background: Mutex::new(background) })
     }
 
-    /// Writes a snapshot, now or soon; `outcomes` tells.
-    pub fn put(
-        &self,
-        machine: MachineKind,
-        partition: u32,
-        header: &format::Header,
-        state: &[u8],
-        marked: u64,
-        outcomes: &Arc<Outcomes>,
-    ) {
-        let name = Name { offset: header.input.offset, epoch: header.epoch };
-        let bytes = format::encode(header, state).into();
-        let job = Job { machine, partition, name, bytes, marked, outcomes: outcomes.clone() };
+    /// Writes a snapshot, now or soon, its witness too; `outcomes` tells.
+    pub fn put(&self, snapshot: format::Snapshot, marked: u64, outcomes: &Arc<Outcomes>) {
+        let job = Job { snapshot, marked, outcomes: outcomes.clone() };
         let sender = self.lock().as_ref().map(|(sender, _)| sender.clone());
         match sender {
             None => self.files.run(job, self.kept),
@@ -163,24 +151,27 @@ impl Files {
         Ok(Self { log, store, io: Mutex::new(tokio::runtime::Builder::new_current_thread().build()?) })
     }
 
-    fn run(&self, job: Job, kept: usize) {
-        match self.put(&job).and_then(|()| self.delete_old(&job, kept)) {
+    fn run(&self, mut job: Job, kept: usize) {
+        match self.put(&mut job.snapshot).and_then(|()| self.delete_old(&job, kept)) {
             Ok(()) => job.outcomes.written.fetch_add(1, Ordering::Release),
             Err(error) => {
                 // The log still has everything: a missing snapshot costs time at the next start, nothing else.
-                tracing::warn!(machine = %job.machine, partition = job.partition, "{error}");
+                let format::Header { machine, partition, .. } = job.snapshot.header;
+                tracing::warn!(%machine, partition, "{error}");
                 job.outcomes.failed.fetch_add(1, Ordering::Release)
             }
         };
     }
 
-    fn put(&self, job: &Job) -> Result<(), DriverError> {
-        let input = TopicPartition::new(job.machine.input(), job.partition);
-        if self.log.bounds(input)?.durable_end < job.name.offset {
+    fn put(&self, snapshot: &mut format::Snapshot) -> Result<(), DriverError> {
+        let header = &mut snapshot.header;
+        let (input, offset) = (TopicPartition::new(header.machine.input(), header.partition), header.input.offset);
+        if self.log.bounds(input)?.durable_end < offset {
             self.log.sync()?;
         }
-        let path = job.name.path(job.machine, job.partition);
-        let payload = PutPayload::from(job.bytes.clone());
+        header.witness = Witness::of(&*self.log, input, offset)?;
+        let path = Name { offset, epoch: header.epoch }.path(header.machine, header.partition);
+        let payload = PutPayload::from(format::encode(snapshot));
         self.wait("writing snapshot", &path, self.store.put(&path, payload)).map(|_| ())
     }
 
@@ -205,9 +196,10 @@ impl Files {
     }
 
     fn delete_old(&self, job: &Job, kept: usize) -> Result<(), DriverError> {
-        let names = self.list(job.machine, job.partition)?;
+        let format::Header { machine, partition, .. } = job.snapshot.header;
+        let names = self.list(machine, partition)?;
         for name in too_old(&names, job.marked, kept) {
-            self.delete(job.machine, job.partition, *name)?;
+            self.delete(machine, partition, *name)?;
         }
         Ok(())
     }

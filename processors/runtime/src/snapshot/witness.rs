@@ -4,7 +4,7 @@
 //! has grown past them, offsets and marks fit again, the past does not. The records themselves tell. (A crash cannot
 //! do this: a snapshot is written only behind durable input.)
 
-use hoga_topics::{Log, LogError, LogRecord, TopicPartition, Visibility};
+use hoga_topics::{Arrival, Log, LogError, LogRecord, TopicPartition, Visibility};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -37,10 +37,11 @@ impl Witness {
 fn hash(log: &dyn Log, input: TopicPartition, from: u64, to: u64) -> Result<u64, LogError> {
     let mut reader = log.reader(input, from, Visibility::Written)?;
     let (mut hash, mut batch) = (Xxh3::new(), Vec::new());
+    let arrival = Arrival::new(log, input);
     while reader.position() < to {
         reader.poll((to - reader.position()) as usize, &mut batch)?;
         if batch.is_empty() {
-            break;
+            arrival.wait(reader.position())?;
         }
         for record in batch.drain(..).filter(|record| record.offset < to) {
             update(&mut hash, &record);

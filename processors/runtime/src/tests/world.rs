@@ -3,7 +3,8 @@
 use super::machine::{Toy, toys};
 use crate::snapshot::Snapshots;
 use crate::{
-    Driver, Factory, Limits, MachinePhase, MachineStatus, Placement, Process, RuntimeConfig, SnapshotWriter, replay,
+    Driver, Factory, Limits, MachinePhase, MachineStatus, Placement, Process, Role, RuntimeConfig, Seat,
+    SnapshotWriter, replay,
 };
 use hoga_core::records::{Clock, Deposit, RecordKind};
 use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, Record, Settings, Timestamp, Topic};
@@ -156,14 +157,46 @@ impl World {
     }
 
     pub fn round(&mut self, node: &mut Node) {
-        self.advance(7);
-        node.process.step(self.now).unwrap();
-        for driver in &mut node.drivers {
-            let _stopped = driver.step(self.now);
+        self.rounds(std::slice::from_mut(node), 1);
+    }
+
+    /// Steps nodes, all at the same time, so often.
+    pub fn rounds(&mut self, nodes: &mut [Node], count: usize) {
+        for _ in 0..count {
+            self.advance(7);
+            for node in &mut *nodes {
+                node.process.step(self.now).unwrap();
+                for driver in &mut node.drivers {
+                    let _stopped = driver.step(self.now);
+                }
+            }
         }
     }
 
-    fn drained(&self) -> bool {
+    /// A process that shares the log, with a seat for every machine in one role.
+    pub fn share(&mut self, role: Role) -> Node {
+        let seats = self.seats(|_, _| Some(role));
+        self.share_seats(seats, |_| {})
+    }
+
+    /// Seats for the machines' partitions that `role` gives one.
+    pub fn seats(&self, mut role: impl FnMut(MachineKind, u32) -> Option<Role>) -> Vec<Seat> {
+        let inputs =
+            self.kinds.iter().flat_map(|kind| (0..self.log.partitions(kind.input())).map(|part| (*kind, part)));
+        inputs
+            .filter_map(|(machine, partition)| Some(Seat { machine, partition, role: role(machine, partition)? }))
+            .collect()
+    }
+
+    pub fn share_seats(&mut self, seats: Vec<Seat>, change: impl FnOnce(&mut RuntimeConfig)) -> Node {
+        let shared = |config: &mut RuntimeConfig| {
+            config.placement = Placement::Shared { seats, takeover_after: Placement::TAKEOVER_AFTER };
+            change(config);
+        };
+        self.try_start(self.factory.clone(), shared).expect("a process starts")
+    }
+
+    pub fn drained(&self) -> bool {
         let view = OwnersView::open(&self.log).unwrap();
         drained(&self.log, view.owners()).unwrap()
     }
