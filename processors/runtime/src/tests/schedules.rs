@@ -3,6 +3,7 @@
 
 use super::market::Market;
 use super::world::{Node, PARTITIONS, World};
+use crate::{MachinePhase, MachineStatus, Role};
 use hoga_core::{MachineKind, Topic, machines};
 use hoga_topics::memory::{Durability, FaultRates, SeededFaults};
 use hoga_topics::{TimeMode, TopicPartition};
@@ -31,6 +32,8 @@ struct Schedule {
     crashes: bool,
     /// Orders for the real machines; none: deposits for toys.
     market: Option<Market>,
+    /// Whether its processes share the log: each with some seats, wanted or stood by for.
+    shared: bool,
 }
 
 impl Schedule {
@@ -39,7 +42,12 @@ impl Schedule {
         let crashes = rng.next(2) == 0;
         let durability = if crashes { Durability::AtSync } else { Durability::Immediate };
         let world = World::new(mode, durability, Some(Box::new(SeededFaults::new(seed, RATES))));
-        Self { rng, world, nodes: Vec::new(), crashes, market: None }
+        Self { rng, world, nodes: Vec::new(), crashes, market: None, shared: false }
+    }
+
+    /// Processes with standbys.
+    fn of_standbys(seed: u64, mode: TimeMode) -> Self {
+        Self { shared: true, ..Self::new(seed, mode) }
     }
 
     /// The real machines.
@@ -57,6 +65,9 @@ impl Schedule {
     fn run(mut self, steps: u32, mode: TimeMode) -> u64 {
         for _ in 0..steps {
             self.act(mode);
+        }
+        if self.shared {
+            self.agree();
         }
         // From here on one process alone, on the same faulty log.
         self.nodes.clear();
@@ -80,7 +91,7 @@ impl Schedule {
             150..200 => self.feed(),
             200..210 if mode == TimeMode::Recorded => self.world.clocks(),
             210..222 if self.nodes.len() < 3 => {
-                let node = self.world.start();
+                let node = self.start();
                 self.nodes.push(node);
             }
             222..226 if !self.nodes.is_empty() => {
@@ -90,8 +101,59 @@ impl Schedule {
             226..228 if self.crashes => self.crash(),
             228..232 => self.tear(),
             232..240 => hoga_topics::Log::sync(&self.world.log).unwrap(),
+            240..244 if self.shared => self.assign(),
+            244..246 if self.shared => self.stop(),
             _ => self.step(),
         }
+    }
+
+    fn start(&mut self) -> Node {
+        if !self.shared {
+            return self.world.start();
+        }
+        let rng = &mut self.rng;
+        // Each seat is missing in some processes, and in none for ever.
+        let seats = self.world.seats(|_, _| match rng.next(8) {
+            0 => None,
+            1..4 => Some(Role::Wanted),
+            _ => Some(Role::Standby),
+        });
+        self.world.share_seats(seats, |_| {})
+    }
+
+    /// A consumer group's news.
+    fn assign(&mut self) {
+        let Some(at) = (self.rng.next(4) as usize).checked_rem(self.nodes.len()) else { return };
+        let seats = self.nodes[at].process.seats();
+        let Some(seat) = seats.get(self.rng.next(4) as usize) else { return };
+        let role = if self.rng.next(2) == 0 { Role::Wanted } else { Role::Standby };
+        self.nodes[at].process.assign(seat.machine, seat.partition, role);
+    }
+
+    /// Somebody tells a process to end; it is there until it dies.
+    fn stop(&mut self) {
+        let Some(at) = (self.rng.next(4) as usize).checked_rem(self.nodes.len()) else { return };
+        self.nodes[at].process.stop();
+    }
+
+    /// Whoever is there, and one more who stands by for everything, come to rest: one owner each, all drained.
+    fn agree(&mut self) {
+        let mut nodes = std::mem::take(&mut self.nodes);
+        nodes.push(self.world.share(Role::Standby));
+        let seats = nodes.last().unwrap().statuses();
+        for _ in 0..20_000 {
+            self.world.rounds(&mut nodes, 1);
+            let running = |of: &MachineStatus| {
+                let all = nodes.iter().flat_map(Node::statuses);
+                let same = all.filter(|status| (status.kind, status.partition) == (of.kind, of.partition));
+                same.filter(|status| status.phase == MachinePhase::Running).count()
+            };
+            if self.world.drained() && seats.iter().all(|seat| running(seat) == 1) {
+                self.world.audit();
+                return;
+            }
+        }
+        panic!("not at rest: {:#?}", nodes.iter().map(Node::statuses).collect::<Vec<_>>());
     }
 
     fn feed(&mut self) {
@@ -166,6 +228,16 @@ fn every_effect_is_accepted_once_in_a_wall_log() {
 #[test]
 fn every_effect_is_accepted_once_in_a_recorded_log() {
     run_all(seeds(100), TimeMode::Recorded, Schedule::new);
+}
+
+#[test]
+fn standbys_take_over_and_every_effect_is_accepted_once_in_a_wall_log() {
+    run_all(seeds(100), TimeMode::Wall, Schedule::of_standbys);
+}
+
+#[test]
+fn standbys_take_over_and_every_effect_is_accepted_once_in_a_recorded_log() {
+    run_all(seeds(100), TimeMode::Recorded, Schedule::of_standbys);
 }
 
 #[test]
