@@ -136,11 +136,12 @@ fn a_long_restore_is_not_taken_for_death() {
 
 #[test]
 fn a_log_that_is_away_is_not_taken_for_an_owners_death() {
-    // While it is away nothing lands; all that was sent lands when it is back.
+    // While it is away nothing lands; all that was sent lands when it is back, the owner's signs a little later.
     let back_in = Arc::new(AtomicI64::new(0));
     let away = back_in.clone();
-    let faults = move |_: &Sent<'_>| match away.load(Ordering::Relaxed) {
+    let faults = move |sent: &Sent<'_>| match away.load(Ordering::Relaxed) {
         0 => Fault::None,
+        ms if sent.key == b"process-1" => Fault::Late { ms: ms + 600 },
         ms => Fault::Late { ms },
     };
     let mut world = World::new(TimeMode::Wall, Durability::Immediate, Some(Box::new(faults)));
