@@ -32,10 +32,11 @@ impl Bound {
         Self { silent_ms, sign_interval_ms: SIGN_INTERVAL_MS.min(silent_ms / SIGNS_IN_BOUND) }
     }
 
-    /// How often this process's own signs have to be read back before another is silent.
+    /// How often this process's own signs have to be read back before another is silent: the first may have been under
+    /// way with the other's last, from there on they span the bound.
     fn own_signs(self) -> u64 {
         let Self { silent_ms, sign_interval_ms } = self;
-        (silent_ms + sign_interval_ms - 1).div_euclid(sign_interval_ms).unsigned_abs()
+        1 + (silent_ms + sign_interval_ms - 1).div_euclid(sign_interval_ms).unsigned_abs()
     }
 }
 
@@ -95,7 +96,7 @@ impl Liveness {
 
     /// Whether this process has been there for as long as a silent owner is waited for.
     pub fn has_waited(&self, owners: &Owners) -> bool {
-        self.since.is_some_and(|since| self.is_past(owners, since, 1))
+        self.since.is_some_and(|since| self.is_past(owners, since, 0))
     }
 
     /// Whether a process gave a sign within the bound.
@@ -133,33 +134,34 @@ mod tests {
     fn signs_come_four_times_in_a_bound_and_at_least_four_times_a_second() {
         let interval = |ms| Bound::new(Duration::from_millis(ms));
         assert_eq!(interval(1_000), Bound { silent_ms: 1_000, sign_interval_ms: 250 });
-        assert_eq!((interval(200).sign_interval_ms, interval(200).own_signs()), (50, 4));
-        assert_eq!((interval(3_000).sign_interval_ms, interval(3_000).own_signs()), (250, 12));
-        assert_eq!((interval(1_001).sign_interval_ms, interval(1_001).own_signs()), (250, 5));
+        assert_eq!((interval(200).sign_interval_ms, interval(200).own_signs()), (50, 5));
+        assert_eq!((interval(3_000).sign_interval_ms, interval(3_000).own_signs()), (250, 13));
+        assert_eq!((interval(1_001).sign_interval_ms, interval(1_001).own_signs()), (250, 6));
         assert_eq!(interval(0).sign_interval_ms, 1);
     }
 
     #[test]
     fn a_process_is_silent_when_the_bound_and_enough_own_signs_have_passed() {
         check("[a@0] [me@1] [me@251] [me@501] [me@751]", "heard live");
-        check("[a@0] [me@1] [me@251] [me@501] [me@1001]", "silent late");
-        check("[a@0] [me@1] [me@251] [me@501] [me@1000]", "heard live");
+        check("[a@0] [me@1] [me@251] [me@501] [me@751] [me@1001]", "silent late");
+        check("[a@0] [me@1] [me@251] [me@501] [me@751] [me@1000]", "heard live");
+        check("[a@0] [me@1] [me@251] [me@501] [me@1001]", "heard late");
         check("[a@0] [me@1] [me@251] [me@501] [a@750] [me@751] [me@1001]", "heard live");
     }
 
     #[test]
     fn time_alone_does_not_make_a_process_silent() {
         // The log was away, or this process slept: its own signs stayed out as the other's did.
-        check("[a@0] [me@1] [me@9000] [me@9250]", "heard late");
-        check("[a@0] [me@1] [b@9000] [b@9250] [b@9500] [b@9750]", "heard late");
-        check("[a@0] [me@1] [me@9000] [a@9001] [me@9250] [me@9500] [me@9750]", "heard live");
+        check("[a@0] [me@1] [me@9000] [me@9250] [me@9500]", "heard late");
+        check("[a@0] [me@1] [b@9000] [b@9250] [b@9500] [b@9750] [b@9999]", "heard late");
+        check("[a@0] [me@1] [me@9000] [a@9001] [me@9250] [me@9500] [me@9750] [me@9999]", "heard live");
     }
 
     #[test]
     fn what_is_read_in_one_go_counts_from_its_end() {
-        check("[a@0 me@1 me@251 me@501 me@1001]", "heard late");
-        check("[a@0 me@1 me@251 me@501 me@1001] [me@1251] [me@1501] [me@1751]", "heard late");
-        check("[a@0 me@1 me@251 me@501 me@1001] [me@1251] [me@1501] [me@1751] [me@2001]", "silent late");
+        check("[a@0 me@1 me@251 me@501 me@751 me@1001]", "heard late");
+        check("[a@0 me@1 me@1001] [me@1251] [me@1501] [me@1751] [me@2001]", "heard late");
+        check("[a@0 me@1 me@1001] [me@1251] [me@1501] [me@1751] [me@2001] [me@2251]", "silent late");
     }
 
     #[test]

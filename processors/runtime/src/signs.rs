@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! 1. One each interval, beginning with the first step; it tells every driver's progress.
-//! 2. None while the one before is unanswered: a log that comes back after a while is not met with a burst of signs
-//!    that look like time that passed.
+//! 2. The interval begins when the one before is answered: so many signs in `owners` are so much time that passed
+//!    with the log there, and a log that comes back after a while is not met with a burst of them.
 //! 3. A process that is to end and shares the log gives one at once that lists nothing: others take its machines.
 
 use crate::status::MachineStatus;
@@ -18,6 +18,7 @@ pub(crate) struct Signs {
     interval_ms: i64,
     writer: Box<dyn Writer>,
     acks: Vec<Ack>,
+    /// When the last one was answered, as far as was looked.
     last: Option<Timestamp>,
     /// Whether the last one said that the process gives everything away.
     giving_away: bool,
@@ -40,6 +41,9 @@ impl Signs {
     ) -> Result<(), LogError> {
         self.acks.clear();
         self.writer.acks(&mut self.acks)?;
+        if !self.acks.is_empty() {
+            self.last = Some(now);
+        }
         let is_news = giving_away != self.giving_away;
         if self.writer.in_flight() > 0 || !(is_news || self.is_due(now)) {
             return Ok(());
@@ -105,15 +109,19 @@ mod tests {
 
     #[test]
     fn one_each_interval_and_one_at_once_to_give_away() {
-        assert_eq!(given(&[0, 100, 249, 250, 251, 600, 601, 10_000, 10_001], Fault::None), [0, 250, 600, 10_000]);
-        assert_eq!(given(&[9_999, 10_000, 10_001, 10_250], Fault::None), [9_999, 10_000, 10_250]);
-        assert_eq!(given(&[5_000, 100, 300, 350], Fault::None), [5_000, 100, 350], "the clock was set back");
+        assert_eq!(given(&[0, 1, 250, 251, 252, 600, 601, 10_000, 10_001], Fault::None), [0, 251, 600, 10_000]);
+        assert_eq!(given(&[9_998, 9_999, 10_000, 10_001, 10_250, 10_251], Fault::None), [9_998, 10_000, 10_251]);
+        assert_eq!(
+            given(&[5_000, 5_001, 100, 101, 350, 351], Fault::None),
+            [5_000, 100, 351],
+            "the clock was set back"
+        );
     }
 
     #[test]
-    fn none_while_the_one_before_is_unanswered() {
+    fn none_until_an_interval_after_the_answer_to_the_one_before() {
         let slow = Fault::DelayAck { ms: 1_000 };
-        assert_eq!(given(&[0, 250, 500, 999, 1_000, 1_250, 1_999, 2_000, 2_001], slow), [0, 1_000, 2_000]);
-        assert_eq!(given(&[0, 250, 500], Fault::LoseAck), [0, 250, 500], "an answer without offset is one");
+        assert_eq!(given(&[0, 250, 500, 999, 1_000, 1_249, 1_250, 2_249, 2_250, 2_500], slow), [0, 1_250, 2_500]);
+        assert_eq!(given(&[0, 10, 250, 260], Fault::LoseAck), [0, 260], "an answer without offset is one");
     }
 }
