@@ -10,7 +10,7 @@
 //! | `OrderId`, `TradeId` | long | string `partition-count` |
 //! | `u64`, `i64` / `u8`, `u32`, `i32` | long / int | number |
 //! | `bool`, enums | boolean, enum | boolean, name |
-//! | `Option`, `Vec` of parts | union with null, array | null or value, array |
+//! | `Option`, `Vec` of parts and of `i64` | union with null, array | null or value, array |
 //!
 //! Invariants:
 //! 1. `read` takes exactly what `write` gave, and returns an equal value.
@@ -337,6 +337,8 @@ impl<T: Field> Field for Option<T> {
 
 /// Items of an array: the parts of records. Byte strings are not among them.
 pub(crate) trait Part: Field {}
+
+impl Part for i64 {}
 
 /// Written as one block; read from any number of blocks, with or without their length in bytes.
 impl<T: Part> Field for Vec<T> {

@@ -7,8 +7,8 @@ use crate::error::{DecodeError, Fault};
 use crate::field::{Field, Hash, Part};
 use crate::frame::Origin;
 use crate::wire::Reader;
-use hoga_core::Record;
 use hoga_core::records::*;
+use hoga_core::{Record, Settings};
 use serde_json::{Map, Value};
 
 /// Hands the lists to another macro, which makes something of them.
@@ -66,6 +66,7 @@ macro_rules! for_every_record {
                 Claim { machine, partition, replaces, epoch, process }
                 Mark { machine, partition, epoch, next_offset, outputs }
                 SignOfLife { process, progress }
+                LogSettings { log, settings }
             }
             parts {
                 OrderFill { trade_id, liquidity, price, quantity, fee }
@@ -74,6 +75,10 @@ macro_rules! for_every_record {
                 MarkOutput { topic, partition, number, offset, hash as Hash }
                 Progress { machine, partition, epoch, next_offset }
                 Origin { machine, partition, epoch, cause, number, hash as Hash }
+                Settings {
+                    max_open_orders, max_client_ids, max_pending, depth_snapshot_every, candle_intervals_ms,
+                    candle_lateness_ms, candle_kept_bars, utc_offset_min
+                }
             }
         }
     };

@@ -9,7 +9,7 @@ use crate::json::{origin_to_json, to_json};
 use crate::{Origin, decode, open};
 use hoga_core::records::*;
 use hoga_core::{
-    AccountId, AssetCode, ClientId, Decimal, MachineKind, OrderId, Record, Symbol, Timestamp, Topic, TradeId,
+    AccountId, AssetCode, ClientId, Decimal, MachineKind, OrderId, Record, Settings, Symbol, Timestamp, Topic, TradeId,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn asset(text: &str) -> AssetCode {
 
 /// One record of each kind, in the order of the kinds; together they use every type, and options both ways.
 fn records() -> Vec<Record> {
-    [commands(), operator(), book(), market(), accounts(), ownership()].concat()
+    [commands(), operator(), book(), market(), accounts(), ownership(), log()].concat()
 }
 
 fn commands() -> Vec<Record> {
@@ -360,6 +360,10 @@ fn ownership() -> Vec<Record> {
         }
         .into(),
     ]
+}
+
+fn log() -> Vec<Record> {
+    vec![LogSettings { log: "host-123-5f".into(), settings: Settings::default() }.into()]
 }
 
 /// Every second record has an origin.

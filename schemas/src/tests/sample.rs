@@ -5,7 +5,7 @@ use compact_str::CompactString;
 use hoga_core::money::DECIMAL_MAX;
 use hoga_core::records::*;
 use hoga_core::{
-    AccountId, AssetCode, ClientId, Decimal, MachineKind, OrderId, Record, Symbol, Timestamp, Topic, TradeId,
+    AccountId, AssetCode, ClientId, Decimal, MachineKind, OrderId, Record, Settings, Symbol, Timestamp, Topic, TradeId,
 };
 use proptest::prelude::*;
 
@@ -54,6 +54,7 @@ samples! {
     CompactString: s => Self::from(s.text());
     String: s => s.text();
     Vec<u8>: s => { let len = s.byte(); (0..len).map(|_| s.byte()).collect() };
+    Vec<i64>: s => { let len = s.byte() % 4; (0..len).map(|_| i64::sample(s)).collect() };
     bool: s => s.byte() % 2 == 1;
     u8: s => s.byte();
     u32: s => s.number() as u32 >> 1;

@@ -8,6 +8,7 @@ const KEYED: u32 = 4;
 const CLOCKS: &[RecordKind] = &[Clock];
 const COMMANDS: &[RecordKind] = &[PlaceOrder, AmendOrder, ReduceOrder, CancelOrder];
 const OPERATORS: &[RecordKind] = &[AssetListing, InstrumentListing, FeeSchedule, PhaseChange, RulesVersion];
+const CONTROL: &[RecordKind] = &[AssetListing, InstrumentListing, FeeSchedule, PhaseChange, RulesVersion, LogSettings];
 const OWNERS: &[RecordKind] = &[Claim, Mark, SignOfLife];
 const OWNER_ROLES: &[Role] = &[
     Role::Owner(MachineKind::Admission),
@@ -45,11 +46,11 @@ pub(super) const TABLE: [TopicSpec; Topic::ALL.len()] = [
     },
     TopicSpec {
         topic: Topic::Control,
-        about: "the operator's listings, phases, fee schedules, rule versions",
+        about: "the operator's listings, phases, fee schedules, rule versions; on Kafka, first, the log's settings",
         key: KeyKind::None,
         partitions: 1,
-        carries: OPERATORS,
-        unsequenced: &[Unsequenced { who: "operator", roles: &[Role::Operator], kinds: OPERATORS }],
+        carries: CONTROL,
+        unsequenced: &[Unsequenced { who: "operator", roles: &[Role::Operator], kinds: CONTROL }],
         readers: &[],
         kept: Kept::ForEver,
     },

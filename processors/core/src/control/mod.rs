@@ -8,6 +8,7 @@
 //! | AssetListing, FeeSchedule, RulesVersion | all partitions | all partitions | yes |
 //! | InstrumentListing | all partitions | the symbol's partition | yes |
 //! | PhaseChange | no: phases are the book's | the symbol's partition | yes |
+//! | LogSettings | no: whoever starts machines reads it | no | no |
 //!
 //! Invariants:
 //! 1. What it passes on can be applied without a further check: assets and schedules stand before what names them, in
@@ -105,6 +106,9 @@ impl Machine for Control {
                 return Err(stop(format!("{reason}; only the operator may write here: find out who else does")));
             }
         };
+        if let Record::LogSettings(_) = record {
+            return Ok(());
+        }
         let Some(id) = command_id(record) else {
             return Err(stop(format!("a {} is no command of the operator: find out who wrote it", record.kind())));
         };

@@ -6,6 +6,7 @@
 //! list ID SYMBOL BASE QUOTE TICK LOT SCHEDULE
 //! phase ID SYMBOL PHASE
 //! rules ID VERSION
+//! settings
 //! ```
 //!
 //! and after each the outcome: `-> accounts:* books:SYMBOL instruments` (`*` is all partitions), `-> nothing`, or
@@ -14,8 +15,10 @@
 use super::*;
 use crate::machine::Effect;
 use crate::money::Decimal;
-use crate::records::{AssetListing, Deposit, FeeSchedule, InstrumentListing, Phase, PhaseChange, RulesVersion};
-use crate::{AccountId, AssetCode, Symbol, Timestamp};
+use crate::records::{
+    AssetListing, Deposit, FeeSchedule, InstrumentListing, LogSettings, Phase, PhaseChange, RulesVersion,
+};
+use crate::{AccountId, AssetCode, Settings, Symbol, Timestamp};
 
 const BASICS: &str = "\
 asset 1 KRW 0             -> accounts:* books:* instruments
@@ -26,6 +29,9 @@ list 4 KRW-BTC BTC KRW 1000 0.001 std -> accounts:* books:KRW-BTC instruments
 
 fn command(line: &str) -> Record {
     let words: Vec<&str> = line.split_whitespace().collect();
+    if words == ["settings"] {
+        return LogSettings { log: "log-1".into(), settings: Settings::default() }.into();
+    }
     let command_id = ClientId::unchecked(words[1]);
     let decimal = |text: &str| text.parse::<Decimal>().expect("a decimal in the script");
     match words[0] {
@@ -120,6 +126,7 @@ fn commands_go_where_they_are_needed_and_instruments_begin_closed() {
         "phase 5 KRW-BTC OPEN    -> books:KRW-BTC instruments
          fees 6 std 0 100000     -> accounts:* books:* instruments
          rules 7 1               -> accounts:* books:* instruments
+         settings                -> nothing
          asset 8 BTC 8           -> accounts:* books:* instruments
          list 9 KRW-BTC BTC KRW 1000 0.001 std -> accounts:* books:KRW-BTC instruments
          list 10 BTC/KRW BTC KRW 1 1 std -> accounts:* books:BTC/KRW instruments",

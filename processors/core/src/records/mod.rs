@@ -149,6 +149,8 @@ records! {
     Mark = "Mark",
     /// A process is alive, and how far its machines are.
     SignOfLife = "SignOfLife",
+    /// What the machines of a log are made with.
+    LogSettings = "LogSettings",
 }
 
 impl Record {

@@ -9,7 +9,9 @@
 use crate::ids::{AccountId, AssetCode, ClientId, Symbol};
 use crate::money::Decimal;
 use crate::records::wire_enum;
+use crate::settings::Settings;
 use crate::time::Timestamp;
+use compact_str::CompactString;
 
 /// Brings an amount of an asset into an account; the account exists from its first deposit on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,4 +126,14 @@ pub struct RulesVersion {
     pub command_id: ClientId,
     /// The version; this release knows 1.
     pub version: u32,
+}
+
+/// What a log is and its machines are made with, where the log itself has to tell: the first record of `control` on
+/// Kafka, written when its topics are made. Whoever starts machines reads it there; machines ignore it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The log's name, which no other log ever had: what is kept beside it (snapshots) is kept under this name.
+    pub log: CompactString,
+    /// What its machines are made with.
+    pub settings: Settings,
 }
