@@ -3,10 +3,10 @@
 use super::machine::{Toy, toys};
 use super::world::{KINDS, Node, PARTITIONS, World};
 use crate::{Factory, MachinePhase, MachineStatus, Role, RuntimeError};
-use hoga_core::records::RecordKind;
-use hoga_core::{Effects, Input, Machine, MachineKind, Stop, Timestamp, Topic};
+use hoga_core::records::{Clock, RecordKind};
+use hoga_core::{Effects, Input, Machine, MachineKind, Record, Stop, Timestamp, Topic};
 use hoga_topics::memory::{Durability, Fault, Sent};
-use hoga_topics::owners::OwnersView;
+use hoga_topics::owners::{OWNERS, OwnersView};
 use hoga_topics::{Log, TimeMode, TopicPartition, Visibility};
 use object_store::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn owner(world: &World) -> String {
 /// How many claims there were, void ones too.
 fn claims(world: &World) -> usize {
     let mut records = Vec::new();
-    let mut reader = world.log.reader(hoga_topics::owners::OWNERS, 0, Visibility::Written).unwrap();
+    let mut reader = world.log.reader(OWNERS, 0, Visibility::Written).unwrap();
     reader.poll(usize::MAX, &mut records).unwrap();
     let kinds = records.iter().map(|record| hoga_schemas::open(record.value.as_deref().unwrap()).unwrap().kind);
     kinds.filter(|kind| *kind == RecordKind::Claim).count()
@@ -268,7 +268,9 @@ fn a_standby_alone_takes_what_nobody_claims_after_the_bound() {
 
 #[test]
 fn a_process_that_ends_hands_over_without_a_pause() {
-    let mut world = World::plain();
+    // As on a network: what is said in `owners` is heard a while later.
+    let faults = |sent: &Sent<'_>| if sent.to == OWNERS { Fault::Late { ms: 50 } } else { Fault::None };
+    let mut world = World::new(TimeMode::Wall, Durability::Immediate, Some(Box::new(faults)));
     let mut nodes = owner_and_standby(&mut world);
     nodes[0].process.stop();
     let asked = world.now;
@@ -399,6 +401,12 @@ fn snapshots_ahead_of_a_shared_log_are_an_error() {
 #[test]
 fn copies_of_claims_have_the_time_of_the_record_before_them() {
     let mut world = World::new(TimeMode::Recorded, Durability::Immediate, None);
+    // More than is read in one step.
+    for _ in 0..5_000 {
+        world.advance(1);
+        let clock = Record::Clock(Clock { time: world.now });
+        world.append(TopicPartition::new(Topic::Books, 0), "", &clock);
+    }
     for turn in 0..3 {
         let mut node = world.start();
         for _ in 0..10 {
