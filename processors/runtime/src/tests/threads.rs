@@ -2,10 +2,10 @@
 
 use super::machine::{Toy, toys};
 use super::world::{KINDS, PARTITIONS, World};
-use crate::{BeforeApply, Placement, Runtime, RuntimeConfig, RuntimeError, StopReport, replay};
+use crate::{BeforeApply, MachinePhase, Placement, Role, Runtime, RuntimeConfig, RuntimeError, StopReport, replay};
 use hoga_core::{MachineKind, Settings, Timestamp, Topic};
 use hoga_topics::memory::Clock;
-use hoga_topics::owners::wait_drained;
+use hoga_topics::owners::{OwnersView, wait_drained};
 use hoga_topics::{MemoryLog, MemoryOptions, Partitions, TopicPartition};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -161,4 +161,73 @@ fn a_sleeping_owner_wakes_and_is_not_heard() {
     wait_drained(&world.log, deadline()).unwrap();
     compare(&world, &second.stop(deadline()));
     world.audit();
+}
+
+/// A setting with seats for everything in one role.
+fn shared(world: &World, role: Role) -> impl FnOnce(&mut RuntimeConfig) + use<> {
+    let seats = world.seats(|_, _| Some(role));
+    |config| config.placement = Placement::Shared { seats, takeover_after: Placement::TAKEOVER_AFTER }
+}
+
+fn phases(runtime: &Runtime, is: impl Fn(&MachinePhase) -> bool) -> usize {
+    runtime.status().iter().filter(|status| is(&status.phase)).count()
+}
+
+#[test]
+fn a_runtime_that_stops_hands_over_to_the_one_that_stands_by() {
+    let mut world = world();
+    let first = start(&world, "first", shared(&world, Role::Wanted));
+    first.wait_running(deadline()).unwrap();
+    let second = start(&world, "second", shared(&world, Role::Standby));
+    second.wait_running(deadline()).unwrap();
+    deposits(&mut world, 50);
+    let first_sign = |world: &World| OwnersView::open(&world.log).unwrap().owners().process("second").is_some();
+    wait_until("the second was heard", || first_sign(&world));
+    let report = first.stop(deadline());
+    assert!(report.clean, "{report:?}");
+    deposits(&mut world, 50);
+    wait_drained(&world.log, deadline()).unwrap();
+    second.wait_running(deadline()).unwrap();
+    let all = second.status().len();
+    wait_until("the second owns all", || phases(&second, |phase| *phase == MachinePhase::Running) == all);
+    compare(&world, &second.stop(deadline()));
+    world.audit();
+}
+
+#[test]
+fn signs_of_life_are_given_while_every_worker_is_held_up() {
+    let mut world = world();
+    let bed = Arc::new(Bed::default());
+    let runtime = start(&world, "held up", |config| {
+        shared(&world, Role::Wanted)(config);
+        config.before_apply = Some(bed.hook());
+    });
+    runtime.wait_running(deadline()).unwrap();
+    bed.asleep.store(true, Ordering::SeqCst);
+    wait_until("both workers lie down", || {
+        deposits(&mut world, 1);
+        *bed.lying.lock().unwrap() == 2
+    });
+    let signs = || OwnersView::open(&world.log).unwrap().owners().process("held up").map_or(0, |signs| signs.signs);
+    let before = signs();
+    wait_until("five more signs of life are given", || signs() >= before + 5);
+    bed.wake();
+    wait_drained(&world.log, deadline()).unwrap();
+    compare(&world, &runtime.stop(deadline()));
+}
+
+#[test]
+fn on_a_shared_log_a_machine_that_stops_is_no_failure_of_the_others() {
+    let world = world();
+    let runtime = start(&world, "shared", shared(&world, Role::Wanted));
+    runtime.wait_running(deadline()).unwrap();
+    world.log.append_foreign(TopicPartition::new(Topic::Books, 1), b"", Some(b"junk"), Timestamp(0)).unwrap();
+    let failed =
+        |phase: &MachinePhase| matches!(phase, MachinePhase::Stopped { failed: true, why } if why.contains("books/1"));
+    wait_until("it fails", || phases(&runtime, failed) == 1);
+    assert_eq!(runtime.failed(), None);
+    runtime.wait_running(deadline()).unwrap();
+    let report = runtime.stop(deadline());
+    assert_eq!(report.machines.iter().filter(|machine| machine.state_hash.is_none()).count(), 1);
+    assert!(!report.clean);
 }
