@@ -4,6 +4,8 @@
 //! 1. Only durable records are shown: what was printed once is never taken back by a crash.
 //! 2. Without `--raw` each record comes once, as every reader accepts it, and clocks are left out; with it, all that
 //!    the topic holds.
+//! 3. With `--bytes` a line has key and value as they stand in the log, in hex: what a program that decodes for itself
+//!    needs, and nothing is interpreted on the way.
 
 use crate::cli::Context;
 use crate::commands::topics::parse_topic;
@@ -48,6 +50,9 @@ pub struct Args {
     /// All that the topic holds: clocks, repeats, records of former owners, copied claims, bytes that are no record
     #[arg(long)]
     raw: bool,
+    /// With --raw: key and value as they stand in the log, in hex, undecoded
+    #[arg(long, requires = "raw")]
+    bytes: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -133,7 +138,9 @@ impl Args {
                 let mut batch: Vec<LogRecord> = Vec::new();
                 reader.poll(512, &mut batch)?;
                 for record in &batch {
-                    show(record.offset, record.time, &record.key, Body::of(record.value.as_deref()))?;
+                    let value = record.value.as_deref();
+                    let body = if self.bytes { Body::Bytes(value) } else { Body::of(value) };
+                    show(record.offset, record.time, &record.key, body)?;
                 }
                 Ok(!batch.is_empty())
             }
@@ -167,6 +174,8 @@ enum Records {
 enum Body<'a> {
     Record(Frame<'a>),
     Malformed(String, &'a [u8]),
+    /// As it stands in the log; none for a tombstone.
+    Bytes(Option<&'a [u8]>),
 }
 
 impl<'a> Body<'a> {
@@ -180,11 +189,16 @@ impl<'a> Body<'a> {
 }
 
 fn line(at: TopicPartition, offset: u64, time: Timestamp, key: &[u8], body: Body<'_>) -> Result<Value, Failure> {
-    let key = String::from_utf8_lossy(key);
-    let place =
-        json!({"topic": at.topic.name(), "partition": at.partition, "offset": offset, "time": time.0, "key": key});
+    let place = json!({"topic": at.topic.name(), "partition": at.partition, "offset": offset, "time": time.0});
     let Value::Object(mut line) = place else { unreachable!("built as an object above") };
+    if !matches!(body, Body::Bytes(_)) {
+        line.insert("key".into(), String::from_utf8_lossy(key).into());
+    }
     match body {
+        Body::Bytes(value) => {
+            line.insert("key_hex".into(), hex(key).into());
+            line.insert("value_hex".into(), value.map(hex).into());
+        }
         Body::Record(frame) => {
             let record = reading::decode(at, offset, &frame)?;
             line.insert("kind".into(), frame.kind.name().into());
@@ -192,10 +206,14 @@ fn line(at: TopicPartition, offset: u64, time: Timestamp, key: &[u8], body: Body
             line.insert("record".into(), hoga_schemas::json::to_json(&record));
         }
         Body::Malformed(why, bytes) => {
-            let hex: String = bytes.iter().take(256).map(|byte| format!("{byte:02x}")).collect();
             line.insert("malformed".into(), why.into());
-            line.insert("bytes".into(), format!("0x{hex}").into());
+            line.insert("bytes".into(), format!("0x{}", hex(&bytes[..bytes.len().min(256)])).into());
         }
     }
     Ok(Value::Object(line))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[digit as usize])).collect()
 }

@@ -37,6 +37,10 @@ fn an_order_is_traded_and_settled_and_everything_is_there_after_a_restart() {
     let trade = place.run("tail executions --follow --limit 1").lines().remove(0);
     assert_eq!(trade["record"]["price"], "95000000");
     assert_eq!(trade["record"]["quantity"], "0.004");
+    // As it stands in the log: the copy of a claim, which has schema id 26 and no origin.
+    let raw = place.run("tail executions --raw --bytes --key matching/0 --limit 1").lines().remove(0);
+    assert_eq!(raw["key_hex"], "6d61746368696e672f30", "matching/0");
+    assert!(raw["value_hex"].as_str().expect("hex").starts_with("000000001a00"), "{raw}");
     let settled = place.run("tail journal --key alice --follow --limit 2").lines().remove(1);
     assert_eq!(settled["record"]["kind"], "TRADE");
     // 380,000 won and a taker's fee of 190; the maker's is 76.

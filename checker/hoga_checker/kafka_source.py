@@ -1,0 +1,117 @@
+"""The topics of a real Kafka, read with kafka-python: a client that is neither hoga's nor librdkafka.
+
+1. A round reads every partition to the end that it had when the round began; `owners` had its end told first, so that
+   what marks say has been read.
+2. A partition that is far ahead of what it is compared with waits, so that memory stays bounded.
+"""
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+_FAR, _NEAR, _BATCH, _TRIES = 20_000, 5_000, 5_000, 30
+
+
+class Kafka:
+    """One log on a Kafka."""
+
+    def __init__(self, servers, prefix, topics, client):
+        self.prefix = prefix
+        self._client = dict(client, bootstrap_servers=servers.split(","))
+        self._consumer = self._open()
+        found = {topic: self._consumer.partitions_for_topic(prefix + topic) for topic in topics}
+        missing = [prefix + topic for topic, numbers in found.items() if not numbers]
+        if missing:
+            raise LookupError(f"{servers} has no topic {', '.join(missing)}")
+        self.partitions = {topic: len(numbers) for topic, numbers in found.items()}
+        self.wall = self._is_wall()
+
+        # All of them, always: the client knows the leaders of assigned topics only.
+        self._places = [TopicPartition(prefix + t, number) for t, count in self.partitions.items() for number in range(count)]
+        self._consumer.assign(self._places)
+
+    def _open(self):
+        return KafkaConsumer(
+            **self._client, group_id=None, enable_auto_commit=False, auto_offset_reset="none", check_crcs=True,
+            fetch_max_bytes=16 << 20, max_partition_fetch_bytes=2 << 20,
+        )  # fmt: skip
+
+    def _is_wall(self):
+        admin = KafkaAdminClient(**self._client)
+        try:
+            resource = ConfigResource(ConfigResourceType.TOPIC, self.prefix + "accounts")
+            return "LogAppendTime" in repr(admin.describe_configs([resource]))
+        finally:
+            admin.close()
+
+    def first(self, topic):
+        """The value of the first record of a topic's first partition; None if there is none."""
+        place, consumer = TopicPartition(self.prefix + topic, 0), self._open()
+        try:
+            consumer.assign([place])
+            if consumer.end_offsets([place])[place] <= consumer.beginning_offsets([place])[place]:
+                return None
+            consumer.seek_to_beginning(place)
+            for _ in range(_TRIES):
+                for records in consumer.poll(timeout_ms=1000, max_records=1).values():
+                    return records[0].value
+            raise LookupError(f"{place.topic}: its first record does not come")
+        finally:
+            consumer.close()
+
+    def records(self, check):
+        """The records of one round, (topic, partition, offset, time, key, value)."""
+        ends = self._ends()
+        starts = self._consumer.beginning_offsets(list(ends))
+        left = {}
+        for place, end in ends.items():
+            topic = place.topic[len(self.prefix) :]
+            partition = check.partitions[topic, place.partition]
+            at = partition.next_offset or 0
+            if starts[place] > at:
+                check.rules.not_covered(f"{topic}/{place.partition} from offset {at} to {starts[place]}: it was cut")
+                at = starts[place]
+                partition.next_offset, partition.cut = at, True
+            if at < end:
+                left[place] = (topic, at, end)
+            self._consumer.seek(place, at)
+        self._consumer.pause(*self._places)
+        self._consumer.resume(*left)
+        yield from self._read(left, check)
+
+    def _ends(self):
+        owners = TopicPartition(self.prefix + "owners", 0)
+        ends = self._consumer.end_offsets([owners])
+        return {**ends, **self._consumer.end_offsets([place for place in self._places if place != owners])}
+
+    def _read(self, left, check):
+        paused = set()
+        while left:
+            for place, records in self._consumer.poll(timeout_ms=1000, max_records=_BATCH).items():
+                if place not in left:
+                    continue
+                topic, _, end = left[place]
+                for record in records:
+                    if record.offset >= end:
+                        break
+                    yield topic, place.partition, record.offset, record.timestamp, record.key or b"", record.value
+                if self._consumer.position(place) >= end:
+                    del left[place]
+                    self._consumer.pause(place)
+            self._hold_back(left, paused, check)
+
+    def _hold_back(self, left, paused, check):
+        for place, (topic, _, _) in left.items():
+            waits = max(check.backlog(topic, place.partition), check.pending(topic, place.partition))
+            if place in paused and waits < _NEAR:
+                paused.discard(place)
+                self._consumer.resume(place)
+            elif place not in paused and waits > _FAR:
+                paused.add(place)
+                self._consumer.pause(place)
+        if paused and paused.issuperset(left):
+            self._consumer.resume(*paused)
+            paused.clear()
+
+    def close(self):
+        """Lets the broker go."""
+        self._consumer.close()

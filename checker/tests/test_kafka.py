@@ -1,0 +1,66 @@
+"""A history on a real Kafka (HOGA_KAFKA as `scripts/kafka start` prints it) is read by its own client and passes.
+
+Without HOGA_KAFKA it is skipped loudly.
+"""
+
+import io
+import os
+import tempfile
+import unittest
+import uuid
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from hoga_checker import __main__ as command
+from tests.history import History
+
+SERVERS = os.environ.get("HOGA_KAFKA")
+RECORDED = Path(__file__).resolve().parents[1] / "histories" / "recorded.jsonl.xz"
+
+
+def post(prefix, rows, partitions, make):
+    """Appends raw records, with their times, into topics that are made first."""
+    from kafka import KafkaProducer
+    from kafka.admin import KafkaAdminClient, NewTopic
+
+    if make:
+        admin = KafkaAdminClient(bootstrap_servers=SERVERS)
+        config = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
+        admin.create_topics([NewTopic(prefix + topic, count, 1, topic_configs=config) for topic, count in partitions.items()])
+        admin.close()
+    producer = KafkaProducer(bootstrap_servers=SERVERS, acks="all", max_in_flight_requests_per_connection=1)
+    for topic, partition, _, time, key, value in rows:
+        producer.send(prefix + topic, value, key, partition=partition, timestamp_ms=time)
+    producer.flush()
+    producer.close()
+
+
+@unittest.skipUnless(SERVERS, "HOGA_KAFKA is not set: the checker's Kafka client is not tested")
+class OnKafka(unittest.TestCase):
+    def check(self, prefix, *more):
+        """The exit code and what was printed."""
+        arguments = ["check", "--kafka", SERVERS, "--topic-prefix", prefix, *more]
+        out = io.StringIO()
+        with redirect_stdout(out):
+            code = command.main(arguments)
+        return code, out.getvalue()
+
+    def test_a_history_is_read_in_two_rounds_and_a_torn_record_is_named(self):
+        history = History(RECORDED)
+        rows, prefix = history.records(), f"check-{uuid.uuid4().hex[:8]}-"
+        half = len(rows) // 2
+        with tempfile.TemporaryDirectory() as folder:
+            state = ("--state", f"{folder}/state")
+            post(prefix, rows[:half], history.head["partitions"], make=True)
+            code, out = self.check(prefix, *state)
+            self.assertEqual(command.NOT_COVERED, code, out)
+            post(prefix, rows[half:], history.head["partitions"], make=False)
+            code, out = self.check(prefix, *state, "--drained")
+            self.assertEqual(command.EQUAL, code, out)
+            self.assertIn(f"{len(rows)} in all", out)
+            post(prefix, [("journal", 0, 0, 0, b"", b"torn")], {}, make=False)
+            code, out = self.check(prefix, *state, "--drained")
+            self.assertEqual(command.DIFFERENT, code, out)
+            self.assertTrue(out.startswith("TORN journal/0@"), out)
+
+
