@@ -87,7 +87,7 @@ impl Holds {
             (Ok(checked), Some(number)) => self.hold_order(seat, &identity, checked, number, place, effects),
             (Ok(_), None) => unreachable!("only a late order gets no number"),
             (Err(refusal), number) => {
-                self.remember_refused(seat, &identity);
+                self.remember_refused(seat, &identity, input);
                 effects.emit(Topic::OrderEvents, self.rejected(place, number, refusal));
             }
         }
@@ -139,9 +139,9 @@ impl Holds {
             }
             Err(refusal) => {
                 let not_found = matches!(refusal.reason, Reason::UnknownOrder | Reason::UnknownAccount);
-                self.remember_refused(seat, &identity);
+                self.remember_refused(seat, &identity, input);
                 if new && not_found && matches!(command.ask, Ask::Cancel) {
-                    self.burn(seat, account, orig);
+                    self.burn(seat, account, orig, input);
                 }
                 effects.emit(Topic::OrderEvents, self.command_refused(command, refusal));
             }

@@ -34,7 +34,7 @@ impl Holds {
                 self.remember(Seat::Member(index), &identity);
                 effects.emit(Topic::Journal, self.transfer(index, &identity, JournalKind::Deposit, asset, units));
             }
-            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Deposit, refusal, effects),
+            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Deposit, refusal, input, effects),
         }
     }
 
@@ -64,7 +64,7 @@ impl Holds {
                 self.remember(seat, &identity);
                 effects.emit(Topic::Journal, self.transfer(index, &identity, JournalKind::Withdrawal, asset, -units));
             }
-            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Withdrawal, refusal, effects),
+            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Withdrawal, refusal, input, effects),
         }
     }
 
@@ -98,9 +98,10 @@ impl Holds {
         identity: &Identity<'_>,
         command: CommandKind,
         refusal: Refusal,
+        input: &Input<'_>,
         effects: &mut Effects,
     ) {
-        self.remember_refused(seat, identity);
+        self.remember_refused(seat, identity, input);
         effects.emit(
             Topic::OrderEvents,
             CommandRefused {

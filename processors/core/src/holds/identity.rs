@@ -153,11 +153,11 @@ impl Holds {
     }
 
     /// Remembers a command that is refused, so that no copy of it is ever carried out.
-    pub(super) fn remember_refused(&mut self, seat: Seat, command: &Identity<'_>) {
+    pub(super) fn remember_refused(&mut self, seat: Seat, command: &Identity<'_>, input: &Input<'_>) {
         if self.time > command.valid_until {
             return; // machine time never goes back: every copy is late
         }
-        let until = command.valid_until.min(self.time.plus_ms(REMEMBER_MS));
+        let until = command.valid_until.min(latest(input).plus_ms(REMEMBER_MS));
         let (window, limit) = self.window(seat, command.account);
         let (known, has_room) = (window.find(command.id).map(|k| k.used_for), window.len() < limit);
         let window = self.window_mut(seat, command.account);
@@ -174,8 +174,8 @@ impl Holds {
     }
 
     /// Burns the id of an order that a cancel did not find: while it is remembered no order can be placed under it.
-    pub(super) fn burn(&mut self, seat: Seat, account: &AccountId, id: &ClientId) {
-        let until = self.time.plus_ms(VALID_AHEAD_MS);
+    pub(super) fn burn(&mut self, seat: Seat, account: &AccountId, id: &ClientId, input: &Input<'_>) {
+        let until = latest(input).plus_ms(VALID_AHEAD_MS);
         let (window, limit) = self.window(seat, account);
         let (known, has_room) = (window.find(id).is_some(), window.len() < limit);
         let window = self.window_mut(seat, account);
@@ -187,8 +187,14 @@ impl Holds {
     }
 }
 
+/// Machine time stands still while no clock comes, and then jumps. What is to be remembered for a while is remembered
+/// from the later of both times on, or the jump would end it at once.
+fn latest(input: &Input<'_>) -> Timestamp {
+    input.time.max(input.append_time)
+}
+
 fn check_time(valid_until: Timestamp, input: &Input<'_>) -> Result<(), Refusal> {
-    let now = input.time.max(input.append_time);
+    let now = latest(input);
     if now > valid_until {
         return refuse(Reason::Late, || format!("valid until {valid_until}, but it is {now}; send it anew"));
     }

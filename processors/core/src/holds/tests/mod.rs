@@ -24,6 +24,7 @@ scripts! {
     client_ids,
     forged,
     full_window,
+    late_clocks,
     limit_orders,
     market_orders,
     money,
