@@ -126,7 +126,7 @@ class Holds:
             self.numbered += 1
             number = self.partition << 48 | self.numbered
         if reason is not None:
-            window.remember_refused(limit, client_id, valid_until, "PLACE", self.time)
+            window.remember_refused(limit, client_id, valid_until, "PLACE", self.time, append_time)
             _, _, _, _, side, type_, tif, _, _, price, quantity, amount = fields
             rejected = (
                 name, number, client_id, symbol, self.time, "REJECTED", "REJECTED", reason, WORDS, None, side, type_,
@@ -213,9 +213,9 @@ class Holds:
             except _Refused as refused:
                 reason = refused.args[0]
         if reason is not None:
-            window.remember_refused(limit, client_id, valid_until, use, self.time)
+            window.remember_refused(limit, client_id, valid_until, use, self.time, append_time)
             if new and use == "CANCEL" and reason in ("UNKNOWN_ORDER", "UNKNOWN_ACCOUNT"):
-                window.burn(limit, orig, self.time)
+                window.burn(limit, orig, self.time, append_time)
             effects.append(self._refused(name, client_id, use, orig, reason))
             return
         window.remember(client_id, valid_until, valid_until, use)
@@ -293,7 +293,7 @@ class Holds:
             if reason is None and (total + amount) // 10 ** (10 - self.digits[asset]) > MAX_COUNT:
                 reason = "TOO_LARGE"
         if reason is not None:
-            window.remember_refused(limit, client_id, valid_until, "DEPOSIT", self.time)
+            window.remember_refused(limit, client_id, valid_until, "DEPOSIT", self.time, append_time)
             effects.append(self._refused(name, client_id, "DEPOSIT", None, reason))
             return
         if account is None:
@@ -317,7 +317,7 @@ class Holds:
             if amount > total - held:
                 reason = "INSUFFICIENT_BALANCE"
         if reason is not None:
-            window.remember_refused(limit, client_id, valid_until, "WITHDRAWAL", self.time)
+            window.remember_refused(limit, client_id, valid_until, "WITHDRAWAL", self.time, append_time)
             effects.append(self._refused(name, client_id, "WITHDRAWAL", None, reason))
             return
         window.remember(client_id, valid_until, valid_until, "WITHDRAWAL")

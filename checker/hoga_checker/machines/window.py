@@ -66,11 +66,12 @@ class Window:
             return "WINDOW_FULL"
         return None
 
-    def remember_refused(self, limit, client_id, valid_until, use, time):
+    def remember_refused(self, limit, client_id, valid_until, use, time, append_time):
         """A refusal is final too: copies of the command must do nothing later."""
         if time > valid_until:
             return
-        until = min(valid_until, time + REMEMBER_MS)
+        # From the later of both: machine time stands still without clocks, and jumps when they come.
+        until = min(valid_until, max(time, append_time) + REMEMBER_MS)
         entry = self.ids.get(client_id)
         if entry is not None:
             if entry[2] == BURNED and use == "PLACE":
@@ -81,9 +82,9 @@ class Window:
         else:
             self.full_until = max(self.full_until, until)
 
-    def burn(self, limit, client_id, time):
+    def burn(self, limit, client_id, time, append_time):
         """A cancel named an id that was never seen."""
-        until = time + VALID_AHEAD_MS
+        until = max(time, append_time) + VALID_AHEAD_MS
         if client_id in self.ids:
             self.prolong(client_id, until)
         elif len(self.ids) < limit:
