@@ -2,10 +2,11 @@
 //!
 //! - [`edges`]: which room may use which. [`tidy`]: how files are written.
 //! - [`bad_input`]: what is refused, and how. [`hoga`]: runs the real binary.
-//! - [`session`]: a whole day at the exchange.
+//! - [`session`]: a whole day at the exchange. [`http`]: what it serves to other programs.
 
 mod bad_input;
 mod edges;
 mod hoga;
+mod http;
 mod session;
 mod tidy;

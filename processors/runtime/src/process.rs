@@ -35,7 +35,7 @@ pub struct Process {
     known: Mutex<Known>,
     view_position: AtomicU64,
     signs: Mutex<Signs>,
-    statuses: Mutex<Vec<Arc<Mutex<MachineStatus>>>>,
+    statuses: Statuses,
     seats: Mutex<BTreeMap<(MachineKind, u32), Hold>>,
     stopping: AtomicBool,
 }
@@ -44,6 +44,13 @@ pub struct Process {
 struct Known {
     view: OwnersView,
     liveness: Liveness,
+}
+
+/// What each driver shows of itself, shared with it.
+type Statuses = Arc<Mutex<Vec<Arc<Mutex<MachineStatus>>>>>;
+
+fn copies(statuses: &Statuses) -> Vec<MachineStatus> {
+    lock(statuses).iter().map(|status| lock(status).clone()).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -80,7 +87,7 @@ impl Process {
             known: Mutex::new(Known { view, liveness: Liveness::new(&config.process, bound) }),
             signs: Mutex::new(Signs::new(&*log, &config.process, bound.sign_interval_ms)?),
             seats: Mutex::new(seats_of(&*log, &config.placement)),
-            statuses: Mutex::default(),
+            statuses: Statuses::default(),
             stopping: AtomicBool::new(false),
             log,
             config,
@@ -202,7 +209,13 @@ impl Process {
 
     /// What the drivers show, in the order in which they were made.
     pub fn statuses(&self) -> Vec<MachineStatus> {
-        lock(&self.statuses).iter().map(|status| lock(status).clone()).collect()
+        copies(&self.statuses)
+    }
+
+    /// The same for another thread, which keeps nothing of this process alive.
+    pub(crate) fn watch(&self) -> impl Fn() -> Vec<MachineStatus> + Send + Sync + use<> {
+        let statuses = Arc::clone(&self.statuses);
+        move || copies(&statuses)
     }
 
     /// Tells the drivers to end: to hand over to other processes, or to deliver what they owe.

@@ -83,8 +83,7 @@ impl Runtime {
 
     /// The same for another thread, for as long as it likes to ask.
     pub fn watch(&self) -> impl Fn() -> Vec<MachineStatus> + Send + Sync + use<> {
-        let process = self.pool.process.clone();
-        move || process.statuses()
+        self.pool.process.watch()
     }
 
     /// What has failed, if the program should stop and exit with an error: a worker; the first machine of a log that
