@@ -1,6 +1,8 @@
 //! The subcommands, one file each.
 
 mod balances;
+#[cfg(feature = "kafka")]
+mod bench;
 mod config;
 mod demo;
 mod deposit;
@@ -58,6 +60,9 @@ pub enum Command {
     Balances(balances::Args),
     /// Print hashes of what topics say, by which two runs are compared
     Hash(hash::Args),
+    /// Measure this machine: each stage on Kafka beside a bare loop of consumers and producers
+    #[cfg(feature = "kafka")]
+    Bench(bench::Args),
     /// Print the settings in force and where each comes from
     Config(config::Args),
 }
@@ -81,6 +86,8 @@ impl Command {
             Self::Tail(args) => args.run(context),
             Self::Balances(args) => args.run(context),
             Self::Hash(args) => args.run(context),
+            #[cfg(feature = "kafka")]
+            Self::Bench(args) => args.run(context),
             Self::Config(args) => args.run(context),
         }
     }

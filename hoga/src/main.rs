@@ -10,6 +10,8 @@
 
 mod asking;
 mod audit;
+#[cfg(feature = "kafka")]
+mod bench;
 mod cli;
 mod commands;
 mod config;

@@ -195,30 +195,44 @@ pub enum LogError {
 /// Wakes whoever waits for something new: records, acknowledgements, durability.
 #[derive(Debug, Default)]
 pub struct Signal {
-    version: Mutex<u64>,
+    state: Mutex<SignalState>,
     changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct SignalState {
+    version: u64,
+    /// Waking nobody costs a system call too, and most changes come while everybody is at work.
+    waiting: usize,
 }
 
 impl Signal {
     /// The number of changes so far. Take it, look for work, and only then [`Self::wait`] with it: no wake-up is lost.
     pub fn version(&self) -> u64 {
-        *self.version.lock().expect("no holder of this lock panics")
+        self.state.lock().expect("no holder of this lock panics").version
     }
 
     /// Something changed.
     pub fn notify(&self) {
-        *self.version.lock().expect("no holder of this lock panics") += 1;
-        self.changed.notify_all();
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        state.version += 1;
+        let somebody_waits = state.waiting > 0;
+        drop(state);
+        if somebody_waits {
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until something changed since `seen`, at most `timeout`; the version then.
     pub fn wait(&self, seen: u64, timeout: Duration) -> u64 {
-        let guard = self.version.lock().expect("no holder of this lock panics");
-        let (guard, _) = self
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        state.waiting += 1;
+        let (mut state, _) = self
             .changed
-            .wait_timeout_while(guard, timeout, |version| *version == seen)
+            .wait_timeout_while(state, timeout, |state| state.version == seen)
             .expect("no holder of this lock panics");
-        *guard
+        state.waiting -= 1;
+        state.version
     }
 }
 
