@@ -25,6 +25,13 @@ pub trait Subject {
         None
     }
 
+    /// Puts a record that is committed and one that is not into a partition, by transactions of a foreign writer; false:
+    /// it cannot.
+    fn transactions(&self, to: TopicPartition) -> bool {
+        let _ = to;
+        false
+    }
+
     /// Appends a tombstone as a foreign writer would; none: it cannot.
     fn tombstone(&self, to: TopicPartition, key: &[u8]) -> Option<u64> {
         let _ = (to, key);
@@ -60,6 +67,7 @@ pub fn conforms(subject: &dyn Subject) {
     cuts_and_goes_on(subject);
     finds_offsets_by_time(subject);
     tombstones_come_as_such(subject);
+    a_reader_at_the_end_stands_at_the_end(subject);
     goes_on_after_reopening(subject);
 }
 
@@ -376,6 +384,28 @@ fn tombstones_come_as_such(subject: &dyn Subject) {
     let records = read(&*log, A, 0, Visibility::Written, 10);
     assert_eq!((offset, records[1].value.as_deref(), &records[1].key[..]), (1, None, &b"gone"[..]));
     assert_eq!(records[2].value.as_deref(), Some(&b""[..]), "an empty value is none");
+}
+
+fn a_reader_at_the_end_stands_at_the_end(subject: &dyn Subject) {
+    let log = subject.make(TimeMode::Wall);
+    append(&*log, A, &["a"]);
+    let mut reader = log.reader(A, 0, Visibility::Written).unwrap();
+    if !subject.transactions(A) {
+        return;
+    }
+    let end = log.bounds(A).unwrap().end;
+    let mut records = Vec::new();
+    let mut stand = |end| {
+        wait_for(log.signal(), || {
+            reader.poll(10, &mut records).unwrap();
+            reader.position() == end
+        });
+        records.iter().map(|record| record.offset).collect::<Vec<_>>()
+    };
+    let offsets = stand(end);
+    assert!(offsets.len() == 3 && *offsets.last().unwrap() + 1 < end, "{offsets:?} before {end}");
+    append(&*log, A, &["b"]);
+    assert_eq!(stand(end + 1)[3..], [end]);
 }
 
 fn goes_on_after_reopening(subject: &dyn Subject) {

@@ -1,7 +1,8 @@
 //! The Log on Apache Kafka: a topic of the catalogue is a topic there, an offset an offset.
 //!
 //! Reads and writes the topics of [`KafkaOptions`]; keeps nothing of its own. One producer serves all writers; a
-//! thread with one consumer serves all readers, another one where a partition is read twice ([`fetcher`]).
+//! thread with one consumer serves all readers, another one where a partition is read twice ([`fetcher`]). A
+//! [`watchdog`] looks after all of them. Why it is like this: docs/decisions/0019-kafka-client.md.
 //!
 //! Invariants:
 //! 1. Readers stand at offsets, never in a consumer group; nothing is committed, and an offset that is not there is an
@@ -18,26 +19,34 @@
 mod client;
 mod fetcher;
 mod group;
+mod lane;
 mod layout;
+mod ledger;
+mod metrics;
+mod probe;
 mod producer;
 mod reader;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod troubles;
+mod watchdog;
 
 pub use group::Group;
 pub use layout::KafkaLayout;
+pub use metrics::{BUCKETS, Distribution, KafkaMetrics, ReaderMetrics};
 
 use crate::{Bounds, Log, LogError, Partitions, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer, log};
 use client::Client;
-use fetcher::Fetcher;
+use fetcher::Fetchers;
 use hoga_core::{Timestamp, Topic};
 use producer::{KafkaWriter, Producer};
 use reader::KafkaReader;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use watchdog::Watchdog;
 
 /// Which Kafka, and what its topics are to be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,9 +93,11 @@ pub struct KafkaLog {
 
 /// What the log, its readers and its writers share.
 struct Core {
-    client: Client,
-    producer: Producer,
-    fetchers: Mutex<Vec<Arc<Fetcher>>>,
+    /// First of all to go: it uses the rest.
+    watchdog: Watchdog,
+    client: Arc<Client>,
+    producer: Arc<Producer>,
+    fetchers: Arc<Fetchers>,
     /// The highest start seen of each partition; what is before it is cut.
     starts: BTreeMap<TopicPartition, AtomicU64>,
     signal: Arc<Signal>,
@@ -124,12 +135,28 @@ impl KafkaLog {
     /// # Errors
     /// As [`Self::check_topics`].
     pub fn connect(options: KafkaOptions) -> Result<Self, LogError> {
-        let client = Client::new(options)?;
+        let client = Arc::new(Client::new(options)?);
         topics::check(&client)?;
-        let signal = Arc::new(Signal::default());
-        let producer = Producer::new(&client, signal.clone())?;
+        let (signal, alarm) = (Arc::<Signal>::default(), Arc::<Signal>::default());
+        let producer = Arc::new(Producer::new(client.clone(), signal.clone())?);
+        let fetchers = Arc::new(Fetchers::new(client.clone(), signal.clone(), alarm.clone()));
         let starts = client.partitions().map(|at| (at, AtomicU64::new(0))).collect();
-        Ok(Self { core: Arc::new(Core { client, producer, fetchers: Mutex::default(), starts, signal }) })
+        let watchdog =
+            Watchdog::start(client.clone(), fetchers.clone(), producer.clone(), signal.clone(), alarm.clone())?;
+        Ok(Self { core: Arc::new(Core { watchdog, client, producer, fetchers, starts, signal }) })
+    }
+
+    /// What was counted since it was connected. Asks Kafka nothing.
+    pub fn metrics(&self) -> KafkaMetrics {
+        let Core { watchdog, client, producer, fetchers, .. } = &*self.core;
+        let mut metrics = KafkaMetrics { restarts: watchdog.restarts(), ..KafkaMetrics::default() };
+        metrics.lost_connections = client.troubles.lost_connections();
+        for fetcher in fetchers.all() {
+            metrics.readers.extend(fetcher.lanes().iter().map(|lane| lane.metrics()));
+            metrics.read_batch_records += fetcher.batches();
+        }
+        producer.ledger.add_to(&mut metrics);
+        metrics
     }
 }
 
@@ -143,18 +170,6 @@ impl Core {
         let (start, end) = self.client.watermarks(at)?;
         let start = start.max(known_start.fetch_max(start, Ordering::AcqRel));
         Ok(Bounds { start, end, durable_end: end })
-    }
-
-    /// A fetcher that does not read the partition yet; a new one when all do.
-    fn fetcher_for(&self, at: TopicPartition) -> Result<Arc<Fetcher>, LogError> {
-        let mut fetchers = self.fetchers.lock().expect("no holder of this lock panics");
-        if let Some(free) = fetchers.iter().find(|fetcher| fetcher.reserve(at)) {
-            return Ok(free.clone());
-        }
-        let fetcher = Arc::new(Fetcher::start(&self.client, self.signal.clone())?);
-        assert!(fetcher.reserve(at), "a new fetcher reads nothing");
-        fetchers.push(fetcher.clone());
-        Ok(fetcher)
     }
 }
 

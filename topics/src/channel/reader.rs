@@ -156,6 +156,10 @@ impl AcceptedReader {
             self.batch.clear();
             self.used = 0;
             self.reader.poll(max, &mut self.batch)?;
+            if self.batch.is_empty() {
+                // On Kafka a partition may end behind control records, which are no records of ours.
+                self.next_offset = self.reader.position();
+            }
         }
         Ok(self.batch.len() - self.used)
     }

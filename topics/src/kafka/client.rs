@@ -1,14 +1,15 @@
 //! Questions to Kafka and orders to it, each with a bound on its time and an error that says what was asked and where.
 
+use super::troubles::{Noting, Troubles};
 use super::{KafkaOptions, settings};
 use crate::{LogError, TopicPartition};
 use hoga_core::{Timestamp, Topic};
 use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -21,23 +22,29 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 /// Between two tries of a question.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
+/// A try of a question that every broker can answer; whether trying again can help is known by then.
+const TRY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A connection for everything but records.
 pub(super) struct Client {
     pub options: KafkaOptions,
     /// In the order of [`Topic::ALL`].
     names: Vec<String>,
-    queries: BaseConsumer,
-    admin: AdminClient<DefaultClientContext>,
+    pub troubles: Arc<Troubles>,
+    queries: BaseConsumer<Noting>,
+    admin: AdminClient<Noting>,
 }
 
 impl Client {
     /// Asks nothing yet.
     pub fn new(options: KafkaOptions) -> Result<Self, LogError> {
-        let failed = |error| failed(&options, "setting up a client", &error);
-        let queries = settings::of_consumer(&options).create().map_err(failed)?;
-        let admin = settings::of_admin(&options).create().map_err(failed)?;
+        let failed = |error| failed(&options, "setting up a client", &error, None);
+        let troubles = Arc::<Troubles>::default();
+        let noting = Noting(troubles.clone());
+        let queries = settings::of_consumer(&options).create_with_context(noting.clone()).map_err(failed)?;
+        let admin = settings::of_admin(&options).create_with_context(noting).map_err(failed)?;
         let names = Topic::ALL.iter().map(|topic| format!("{}{topic}", options.topic_prefix)).collect();
-        Ok(Self { options, names, queries, admin })
+        Ok(Self { options, names, troubles, queries, admin })
     }
 
     /// A topic's name in this Kafka.
@@ -58,13 +65,67 @@ impl Client {
 
     /// What went wrong, while doing what.
     pub fn failed(&self, what: &str, error: &KafkaError) -> LogError {
-        failed(&self.options, what, error)
+        self.hear();
+        failed(&self.options, what, error, self.troubles.last())
+    }
+
+    /// Lets librdkafka tell what it has to tell: it does only while it is polled.
+    fn hear(&self) {
+        while self.queries.poll(Duration::from_millis(10)).is_some() {}
     }
 
     /// All topics.
     pub fn metadata(&self) -> Result<Metadata, LogError> {
-        let answer = self.queries.fetch_metadata(None, ANSWER_TIMEOUT);
-        answer.map_err(|error| self.failed("asking for the topics", &error))
+        let started = Instant::now();
+        loop {
+            match self.queries.fetch_metadata(None, TRY_TIMEOUT) {
+                Ok(metadata) => return Ok(metadata),
+                Err(error) => {
+                    self.hear();
+                    if self.troubles.refused() || started.elapsed() + TRY_TIMEOUT > ANSWER_TIMEOUT {
+                        return Err(self.failed("asking for the topics", &error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where partitions end, by one question to each of their leaders.
+    pub fn ends(
+        &self,
+        partitions: impl Iterator<Item = TopicPartition>,
+        timeout: Duration,
+    ) -> Result<BTreeMap<TopicPartition, KafkaResult<u64>>, LogError> {
+        let failed = |error: KafkaError| self.failed("asking where the partitions end", &error);
+        let mut list = TopicPartitionList::new();
+        for at in partitions {
+            // Where a time is asked for, this stands for the newest.
+            let added = list.add_partition_offset(self.name(at.topic), at.partition as i32, Offset::End);
+            added.map_err(failed)?;
+        }
+        if list.count() == 0 {
+            return Ok(BTreeMap::new());
+        }
+        let topics: BTreeMap<&str, Topic> = self.names().collect();
+        let answer = self.queries.offsets_for_times(list, timeout).map_err(failed)?;
+        let mut ends = BTreeMap::new();
+        for element in answer.elements() {
+            let at = TopicPartition::new(topics[element.topic()], element.partition() as u32);
+            let end = match (element.error(), element.offset()) {
+                (Ok(()), Offset::Offset(end)) if end >= 0 => Ok(end as u64),
+                (Ok(()), _) => continue,
+                (Err(error), _) => Err(error),
+            };
+            ends.insert(at, end);
+        }
+        Ok(ends)
+    }
+
+    /// A consumer of its own.
+    pub fn consumer(&self, change: impl FnOnce(&mut ClientConfig)) -> KafkaResult<BaseConsumer<Noting>> {
+        let mut config = settings::of_consumer(&self.options);
+        change(&mut config);
+        config.create_with_context(Noting(self.troubles.clone()))
     }
 
     /// A partition's first offset, and the one after its last. A leader that changes or comes back is waited for.
@@ -129,7 +190,7 @@ impl Client {
     }
 
     /// Gives an order, which Kafka has to carry out within [`ANSWER_TIMEOUT`].
-    pub fn administer<T>(&self, order: impl FnOnce(&AdminClient<DefaultClientContext>, &AdminOptions) -> T) -> T {
+    pub fn administer<T>(&self, order: impl FnOnce(&AdminClient<Noting>, &AdminOptions) -> T) -> T {
         let timeout = Some(ANSWER_TIMEOUT);
         order(&self.admin, &AdminOptions::new().request_timeout(timeout).operation_timeout(timeout))
     }
@@ -161,9 +222,11 @@ fn passes(error: &KafkaError) -> bool {
     )
 }
 
-pub(super) fn failed(options: &KafkaOptions, what: &str, error: &KafkaError) -> LogError {
+/// An error that says where and, as far as librdkafka told, why.
+pub(super) fn failed(options: &KafkaOptions, what: &str, error: &KafkaError, told: Option<String>) -> LogError {
     let what = format!("{what}, of Kafka at {} (does it run there, and may this client use it?)", options.brokers);
-    LogError::Io { what, source: std::io::Error::other(error.to_string()) }
+    let told = told.map(|told| format!(" ({told})")).unwrap_or_default();
+    LogError::Io { what, source: std::io::Error::other(format!("{error}{told}")) }
 }
 
 /// Waits for a future on this thread: the administrative calls are the only ones here.

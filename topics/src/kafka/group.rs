@@ -45,7 +45,7 @@ impl Group {
         let member = Member { assigned: Mutex::default(), names: names.clone() };
         let made = settings::of_group(options, name, session_timeout).create_with_context(member);
         let consumer = made.and_then(|consumer: BaseConsumer<Member>| consumer.subscribe(&topics).map(|()| consumer));
-        let consumer = consumer.map_err(|error| failed(options, &format!("joining the group {name}"), &error))?;
+        let consumer = consumer.map_err(|error| failed(options, &format!("joining the group {name}"), &error, None))?;
         Ok(Self { name: name.to_owned(), options: options.clone(), consumer })
     }
 
@@ -79,7 +79,7 @@ impl Group {
                 | InvalidSessionTimeout
                 | TopicAuthorizationFailed
                 | UnknownTopicOrPartition,
-            ) => Err(failed(&self.options, &what, &error)),
+            ) => Err(failed(&self.options, &what, &error, None)),
             _ => {
                 tracing::warn!(%error, "{what}; it goes on by itself");
                 Ok(())

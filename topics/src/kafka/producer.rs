@@ -5,110 +5,54 @@
 //! 2. Answers of one partition come in the order of sending, as librdkafka reports them.
 //! 3. What no repeat would mend (a record larger than the broker takes, no permission) fails the log, by name.
 //! 4. In flight is bounded by the producer's queue: a flush that finds it full blocks until something is answered.
+//! 5. A producer that librdkafka gave up, or that answers nothing, is replaced. What was in flight is answered as not
+//!    known first; that it may still be appended is what channels are for.
 
 use super::client::{self, Client};
+use super::ledger::{Ledger, Mailbox, Pending};
+use super::troubles::Noting;
 use super::{Core, settings};
 use crate::{Ack, LogError, Signal, TopicPartition, Writer};
 use hoga_core::Timestamp;
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// A writer holds at most as many bytes back until it is flushed; then it flushes itself.
 const MAX_UNSENT_BYTES: usize = 1 << 20;
 /// And at most as many records.
 const MAX_UNSENT: usize = 10_000;
-/// How often a full queue is looked at again, should no answer wake before.
-const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(20);
+/// Giving up what it holds takes a producer no longer.
+const PURGED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The producer and what is known of its records.
 pub(super) struct Producer {
-    inner: ThreadedProducer<Deliveries>,
-    ledger: Arc<Ledger>,
-}
-
-/// Where a writer's answers go.
-type Mailbox = Arc<Mutex<Vec<Ack>>>;
-
-/// Travels with a record until it is answered.
-pub(super) struct Pending {
-    mailbox: Mailbox,
-    token: u64,
-    generation: u64,
-}
-
-/// What is in flight, by the sync before which it was sent.
-#[derive(Default)]
-struct Ledger {
-    state: Mutex<LedgerState>,
-    answered: Condvar,
-}
-
-#[derive(Default)]
-struct LedgerState {
-    generation: u64,
-    outstanding: BTreeMap<u64, u64>,
-    failure: Option<String>,
-}
-
-impl Ledger {
-    fn sent(&self) -> u64 {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = state.generation;
-        *state.outstanding.entry(generation).or_default() += 1;
-        generation
-    }
-
-    fn answered(&self, generation: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = state.outstanding.get_mut(&generation).expect("it was sent");
-        *left -= 1;
-        if *left == 0 {
-            state.outstanding.remove(&generation);
-        }
-        drop(state);
-        self.answered.notify_all();
-    }
-
-    fn fail(&self, what: String) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).failure.get_or_insert(what);
-    }
-
-    fn check(&self) -> Result<(), LogError> {
-        match &self.state.lock().unwrap_or_else(PoisonError::into_inner).failure {
-            None => Ok(()),
-            Some(what) => Err(LogError::Failed(what.clone())),
-        }
-    }
-
-    /// Waits for the next answer, but not for long.
-    fn pause(&self) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.answered.wait_timeout(state, FULL_QUEUE_PAUSE));
-    }
-
-    /// Waits until everything sent before is answered; each record is, within the producer's timeout.
-    fn drain(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = state.generation;
-        state.generation += 1;
-        while state.outstanding.first_key_value().is_some_and(|(generation, _)| *generation <= before) {
-            state = self.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
+    client: Arc<Client>,
+    signal: Arc<Signal>,
+    inner: RwLock<Arc<ThreadedProducer<Deliveries>>>,
+    pub ledger: Arc<Ledger>,
 }
 
 /// Takes the producer's reports, on its thread.
 struct Deliveries {
     ledger: Arc<Ledger>,
     signal: Arc<Signal>,
+    noting: Noting,
 }
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Deliveries {
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.noting.error(error, reason);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.noting.log(level, facility, message);
+    }
+}
 
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = Box<Pending>;
@@ -118,51 +62,41 @@ impl ProducerContext for Deliveries {
             // A repeat that the broker recognised has no offset.
             Ok(message) => u64::try_from(message.offset()).ok(),
             Err((error, message)) => {
-                if is_permanent(error) {
+                if let Some(why) = refusal(error.rdkafka_error_code(), message.topic()) {
                     let (topic, partition) = (message.topic(), message.partition());
-                    self.ledger.fail(format!("{topic}/{partition}: Kafka refused a record: {error}"));
+                    self.ledger.fail(format!("{topic}/{partition}: Kafka refused a record: {error}{why}"));
                 }
                 None
             }
         };
-        let mut mailbox = pending.mailbox.lock().unwrap_or_else(PoisonError::into_inner);
-        // Who waits has seen it empty; one signal is enough until it is emptied again.
-        let was_empty = mailbox.is_empty();
-        mailbox.push(Ack { token: pending.token, offset });
-        drop(mailbox);
-        self.ledger.answered(pending.generation);
-        if was_empty {
+        if self.ledger.answer(*pending, offset) {
             self.signal.notify();
         }
     }
 }
 
-/// Whether sending again cannot help.
-fn is_permanent(error: &KafkaError) -> bool {
+/// The way out, if sending again cannot help.
+fn refusal(code: Option<RDKafkaErrorCode>, topic: &str) -> Option<String> {
     use RDKafkaErrorCode::{
-        ClusterAuthorizationFailed, Fatal, InvalidRecord, InvalidTimestamp, MessageSizeTooLarge,
-        TopicAuthorizationFailed,
+        ClusterAuthorizationFailed, InvalidRecord, InvalidTimestamp, MessageSizeTooLarge, TopicAuthorizationFailed,
     };
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            ClusterAuthorizationFailed
-                | Fatal
-                | InvalidRecord
-                | InvalidTimestamp
-                | MessageSizeTooLarge
-                | TopicAuthorizationFailed
-        )
-    )
+    let acls = "(scripts/kafka-acls allows what each role needs)";
+    match code? {
+        TopicAuthorizationFailed | ClusterAuthorizationFailed => {
+            Some(format!("; this client's principal needs the operation Write on the topic {topic} {acls}"))
+        }
+        MessageSizeTooLarge => Some(format!("; raise max.message.bytes of the topic {topic}")),
+        InvalidRecord | InvalidTimestamp => Some(String::new()),
+        _ => None,
+    }
 }
 
 impl Producer {
     /// Connects in the background.
-    pub fn new(client: &Client, signal: Arc<Signal>) -> Result<Self, LogError> {
-        let ledger = Arc::new(Ledger::default());
-        let deliveries = Deliveries { ledger: ledger.clone(), signal };
-        let inner = settings::of_producer(&client.options).create_with_context(deliveries);
-        Ok(Self { inner: inner.map_err(|error| client.failed("setting up the producer", &error))?, ledger })
+    pub fn new(client: Arc<Client>, signal: Arc<Signal>) -> Result<Self, LogError> {
+        let ledger = Arc::<Ledger>::default();
+        let inner = RwLock::new(make(&client, &ledger, &signal)?);
+        Ok(Self { client, signal, inner, ledger })
     }
 
     /// Waits until everything sent before is answered.
@@ -171,30 +105,85 @@ impl Producer {
         self.ledger.check()
     }
 
+    fn inner(&self) -> Arc<ThreadedProducer<Deliveries>> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Names the partitions whose records got no answer for `stalled`; replaces the producer if librdkafka should have
+    /// given them up long ago. Whether it did.
+    pub fn look(&self, stalled: Duration) -> bool {
+        for (at, records) in self.ledger.unanswered(stalled) {
+            tracing::warn!(partition = %at, records, "records got no answer for {} s; they are sent until one comes", stalled.as_secs());
+        }
+        let hangs = self.ledger.silent_for(settings::GIVEN_UP_AFTER);
+        if hangs {
+            tracing::warn!("the producer answers nothing: it is begun anew");
+            self.renew(&self.inner());
+        }
+        hangs
+    }
+
+    /// Puts a new producer in the place of `old`, unless somebody did.
+    fn renew(&self, old: &Arc<ThreadedProducer<Deliveries>>) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&inner, old) {
+            return;
+        }
+        match make(&self.client, &self.ledger, &self.signal) {
+            Ok(new) => *inner = new,
+            Err(error) => return self.ledger.fail(error.to_string()),
+        }
+        // What it still holds is answered as not known, before anything goes out by the new one.
+        old.purge(PurgeConfig::default().queue().inflight());
+        if let Err(error) = old.flush(PURGED_WITHIN) {
+            tracing::warn!(%error, "the old producer keeps records that it was told to give up");
+        }
+    }
+
     /// Hands one record over; blocks while the queue is full.
-    fn send(&self, client: &Client, unsent: &Unsent, mailbox: &Mailbox) -> Result<(), LogError> {
+    fn send(&self, unsent: &Unsent, mailbox: &Mailbox) -> Result<(), LogError> {
         let Unsent { to, token, .. } = *unsent;
-        let generation = self.ledger.sent();
-        let pending = Box::new(Pending { mailbox: mailbox.clone(), token, generation });
-        let mut record = BaseRecord::with_opaque_to(client.name(to.topic), pending);
+        let bytes = unsent.key.len() + unsent.value.len();
+        let pending = Box::new(self.ledger.sent(mailbox, to, token, bytes));
+        let mut record = BaseRecord::with_opaque_to(self.client.name(to.topic), pending);
         record.partition = Some(to.partition as i32);
         record.key = (!unsent.key.is_empty()).then_some(&unsent.key[..]);
         record.payload = Some(&unsent.value[..]);
         record.timestamp = unsent.time.map(|time| time.0);
         loop {
-            match self.inner.send(record) {
-                Ok(()) => return Ok(()),
-                Err((error, back)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
-                    record = back;
-                    self.ledger.pause();
+            let inner = self.inner();
+            let Err((error, back)) = inner.send(record) else { return Ok(()) };
+            let given_up = inner.client().fatal_error();
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) => self.ledger.pause(),
+                Some(_) if given_up.as_ref().is_some_and(|(code, _)| refusal(Some(*code), "").is_none()) => {
+                    tracing::warn!(partition = %to, "the producer gave up and is begun anew: {given_up:?}");
+                    self.renew(&inner);
                 }
-                Err((error, _)) => {
-                    self.ledger.answered(generation);
-                    return Err(client::failed(&client.options, &format!("{to}: sending a record"), &error));
+                _ => {
+                    self.ledger.unsent(*back.delivery_opaque);
+                    let told = given_up.map(|(_, why)| why);
+                    return Err(client::failed(&self.client.options, &format!("{to}: sending a record"), &error, told));
                 }
             }
+            if let Err(error) = self.ledger.check() {
+                self.ledger.unsent(*back.delivery_opaque);
+                return Err(error);
+            }
+            record = back;
         }
     }
+}
+
+fn make(
+    client: &Client,
+    ledger: &Arc<Ledger>,
+    signal: &Arc<Signal>,
+) -> Result<Arc<ThreadedProducer<Deliveries>>, LogError> {
+    let noting = Noting(client.troubles.clone());
+    let deliveries = Deliveries { ledger: ledger.clone(), signal: signal.clone(), noting };
+    let made = settings::of_producer(&client.options).create_with_context(deliveries);
+    Ok(Arc::new(made.map_err(|error| client.failed("setting up the producer", &error))?))
 }
 
 struct Unsent {
@@ -246,10 +235,13 @@ impl Writer for KafkaWriter {
     fn flush(&mut self) -> Result<(), LogError> {
         self.unsent_bytes = 0;
         let core = self.core.clone();
+        if !self.unsent.is_empty() {
+            core.producer.ledger.batches.record(self.unsent.len() as u64);
+        }
         let mut result = core.producer.ledger.check();
         for unsent in self.unsent.drain(..) {
             if result.is_ok() {
-                result = core.producer.send(&core.client, &unsent, &self.mailbox);
+                result = core.producer.send(&unsent, &self.mailbox);
             }
             if result.is_err() {
                 // After a failure nothing more goes out, or what follows would stand before what is sent again.

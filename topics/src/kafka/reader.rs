@@ -1,8 +1,9 @@
 //! Reads one partition out of the queue that a fetcher fills.
 
 use super::Core;
-use super::fetcher::{Fetcher, Lane};
-use crate::{LogError, LogRecord, Reader, TopicPartition, log};
+use super::fetcher::Fetcher;
+use super::lane::Lane;
+use crate::{LogError, LogRecord, Reader, TopicPartition};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,30 +12,13 @@ pub(super) struct KafkaReader {
     fetcher: Arc<Fetcher>,
     lane: Arc<Lane>,
     position: u64,
-    /// Of the fetcher's lost offsets, those that were looked into.
-    seen_lost: u64,
 }
 
 impl KafkaReader {
     /// From an offset on that lies within the bounds.
     pub fn new(core: Arc<Core>, at: TopicPartition, from: u64) -> Result<Self, LogError> {
-        let fetcher = core.fetcher_for(at)?;
-        let seen_lost = fetcher.lost_offsets();
-        let lane = fetcher.open(at, from);
-        Ok(Self { core, fetcher, lane, position: from, seen_lost })
-    }
-
-    /// Nothing came: because there is nothing, or because nothing can come any more?
-    fn look_into(&mut self) -> Result<(), LogError> {
-        self.fetcher.check()?;
-        let lost = self.fetcher.lost_offsets();
-        if lost != self.seen_lost {
-            log::check_position(self.lane.at, self.position, self.core.bounds(self.lane.at)?)?;
-            self.seen_lost = lost;
-            // It was another's, or it is there again.
-            self.fetcher.restart(self.lane.at);
-        }
-        Ok(())
+        let (fetcher, lane) = core.fetchers.open(at, from)?;
+        Ok(Self { core, fetcher, lane, position: from })
     }
 }
 
@@ -45,12 +29,7 @@ impl Reader for KafkaReader {
         if offset < start {
             return Err(LogError::Cut { partition: at, offset, start });
         }
-        let before = out.len();
-        self.lane.take(max, out);
-        match out[before..].last() {
-            Some(last) => self.position = last.offset + 1,
-            None => self.look_into()?,
-        }
+        self.position = self.lane.take(max, out)?;
         Ok(())
     }
 
@@ -61,6 +40,6 @@ impl Reader for KafkaReader {
 
 impl Drop for KafkaReader {
     fn drop(&mut self) {
-        self.fetcher.close(self.lane.at);
+        self.fetcher.close(&self.lane);
     }
 }

@@ -9,6 +9,11 @@ use std::time::Duration;
 /// Room for what Kafka adds to a record: a batch's header and the lengths of its parts.
 const BATCH_OVERHEAD_BYTES: usize = 64 << 10;
 
+/// librdkafka gives a record up, and says so, after this.
+const MESSAGE_TIMEOUT_MS: u64 = 30_000;
+/// A producer that has not given its records up by then hangs.
+pub(super) const GIVEN_UP_AFTER: Duration = Duration::from_millis(MESSAGE_TIMEOUT_MS + 15_000);
+
 /// A topic's settings, by Kafka's names.
 pub(super) fn of_topics(options: &KafkaOptions) -> Vec<(&'static str, String)> {
     let never = || i64::MAX.to_string();
@@ -104,7 +109,7 @@ pub(super) fn of_producer(options: &KafkaOptions) -> ClientConfig {
         .set("linger.ms", "0")
         .set("message.max.bytes", (options.max_record_bytes + BATCH_OVERHEAD_BYTES / 2).to_string())
         // What is not answered by then is not known; channels send it again.
-        .set("message.timeout.ms", "30000")
+        .set("message.timeout.ms", MESSAGE_TIMEOUT_MS.to_string())
         // What is in flight is bounded by these; then sending blocks.
         .set("queue.buffering.max.messages", "50000")
         .set("queue.buffering.max.kbytes", "65536");

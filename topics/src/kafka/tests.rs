@@ -72,6 +72,23 @@ impl Subject for Kafka {
         Some(Arc::new(KafkaLog::connect(self.0.borrow().clone()).unwrap()))
     }
 
+    fn transactions(&self, to: TopicPartition) -> bool {
+        let options = self.0.borrow();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &options.brokers).set("transactional.id", &options.topic_prefix);
+        let producer: BaseProducer = config.create().unwrap();
+        let (topic, wait) = (format!("{}{}", options.topic_prefix, to.topic), Duration::from_secs(30));
+        producer.init_transactions(wait).unwrap();
+        for commit in [true, false] {
+            producer.begin_transaction().unwrap();
+            let record = BaseRecord::to(&topic).key("k").payload("v").partition(to.partition as i32);
+            assert!(producer.send(record).is_ok());
+            producer.flush(wait).unwrap();
+            if commit { producer.commit_transaction(wait) } else { producer.abort_transaction(wait) }.unwrap();
+        }
+        true
+    }
+
     fn tombstone(&self, to: TopicPartition, key: &[u8]) -> Option<u64> {
         append_foreign(&self.0.borrow(), to, key, None);
         let log = KafkaLog::connect(self.0.borrow().clone()).unwrap();
@@ -185,5 +202,5 @@ fn many_partitions_are_read_by_one_thread_and_everything_arrives() {
             records.iter().zip(0..200_u64).all(|(r, n)| r.offset == n && r.value.as_deref() == Some(&n.to_le_bytes()))
         );
     }
-    assert_eq!(log.core.fetchers.lock().unwrap().len(), 1);
+    assert_eq!(log.core.fetchers.all().len(), 1);
 }

@@ -17,7 +17,12 @@ fn a_log_is_taken_as_it_is() {
     let ticks = client.name(Topic::Ticks);
     let answers = client::wait(client.administer(|admin, options| admin.delete_topics(&[ticks], options)));
     answers.unwrap()[0].as_ref().unwrap();
-    let layout = KafkaLog::layout(&options).unwrap().unwrap();
+    // The broker learns of it a little later.
+    let layouts = (0..600).map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        KafkaLog::layout(&options).unwrap().unwrap()
+    });
+    let layout = { layouts }.find(|layout| !layout.missing.is_empty()).expect("it is deleted");
     assert_eq!((layout.missing, layout.partitions.of(Topic::Ticks)), (vec![Topic::Ticks], 5), "as that of orders");
 }
 

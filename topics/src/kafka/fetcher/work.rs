@@ -1,0 +1,231 @@
+//! The thread itself: commands, pauses, records.
+//!
+//! Invariant: records reach a queue in order, from the offset asked for. A hole is believed only after a second
+//! reading: a control record leaves one, and so would a record that got lost on the way here.
+
+use super::{Command, Shared};
+use crate::kafka::client::{self, Client};
+use crate::kafka::lane::{Lane, Offer};
+use crate::kafka::troubles::Noting;
+use crate::{LogRecord, TopicPartition};
+use bytes::Bytes;
+use hoga_core::{Timestamp, Topic};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Commands and emptied queues are looked for so often when nothing comes.
+const TICK: Duration = Duration::from_millis(5);
+/// Records taken from the consumer before the next look at commands.
+const BATCH: usize = 1_000;
+
+struct Reading {
+    lane: Arc<Lane>,
+    paused: bool,
+    /// The offset at which a hole was found; once more there, it is one.
+    hole_at: Option<u64>,
+}
+
+pub(super) struct Work {
+    consumer: BaseConsumer<Noting>,
+    shared: Arc<Shared>,
+    generation: u64,
+    /// For look-up only, by Kafka's name.
+    topics: HashMap<String, Topic>,
+    names: BTreeMap<Topic, String>,
+    readings: BTreeMap<TopicPartition, Reading>,
+}
+
+impl Work {
+    /// Reads what the commands say from now on.
+    pub fn new(client: &Client, consumer: BaseConsumer<Noting>, shared: Arc<Shared>) -> Self {
+        Self {
+            consumer,
+            generation: shared.generation.load(Ordering::Acquire),
+            shared,
+            topics: client.names().map(|(name, topic)| (name.to_owned(), topic)).collect(),
+            names: client.names().map(|(name, topic)| (topic, name.to_owned())).collect(),
+            readings: BTreeMap::new(),
+        }
+    }
+
+    /// Until the log is closed, or the thread's generation is over.
+    pub fn run(mut self) {
+        let shared = self.shared.clone();
+        let ended = catch_unwind(AssertUnwindSafe(|| self.rounds()));
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => shared.end(error.to_string()),
+            Err(_) => shared.end("a panic, whose message stands above".into()),
+        }
+    }
+
+    fn rounds(&mut self) -> KafkaResult<()> {
+        while !self.shared.closing.load(Ordering::Acquire) && self.current() {
+            self.commands()?;
+            self.resume()?;
+            self.read()?;
+            self.shared.rounds.fetch_add(1, Ordering::AcqRel);
+        }
+        Ok(())
+    }
+
+    fn current(&self) -> bool {
+        self.shared.generation.load(Ordering::Acquire) == self.generation
+    }
+
+    fn list(&self, at: TopicPartition, offset: Offset) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.names[&at.topic], at.partition as i32, offset)?;
+        Ok(list)
+    }
+
+    fn commands(&mut self) -> KafkaResult<()> {
+        let commands = {
+            let mut inbox = self.shared.inbox();
+            // Commands of a later generation are not for this thread.
+            if self.current() { std::mem::take(&mut inbox.commands) } else { Vec::new() }
+        };
+        for command in commands {
+            match command {
+                Command::Open(lane) => self.open(lane)?,
+                Command::Restart(lane) if self.reads(&lane) => {
+                    self.stop(lane.at)?;
+                    self.assign(&lane)?;
+                }
+                Command::Skip(lane, from, to) if self.reads(&lane) => {
+                    if lane.skip(from, to) {
+                        self.shared.signal.notify();
+                    }
+                }
+                Command::Close(lane) if self.reads(&lane) => {
+                    self.stop(lane.at)?;
+                    self.readings.remove(&lane.at);
+                }
+                // Its reader was quicker.
+                Command::Restart(_) | Command::Skip(..) | Command::Close(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn reads(&self, lane: &Arc<Lane>) -> bool {
+        self.readings.get(&lane.at).is_some_and(|reading| Arc::ptr_eq(&reading.lane, lane))
+    }
+
+    fn open(&mut self, lane: Arc<Lane>) -> KafkaResult<()> {
+        self.assign(&lane)?;
+        self.readings.insert(lane.at, Reading { lane, paused: false, hole_at: None });
+        Ok(())
+    }
+
+    fn assign(&self, lane: &Lane) -> KafkaResult<()> {
+        self.consumer.incremental_assign(&self.list(lane.at, client::offset(lane.next()))?)
+    }
+
+    /// Lets go of a partition. It goes on first: librdkafka would remember the pause when it comes again.
+    fn stop(&mut self, at: TopicPartition) -> KafkaResult<()> {
+        let list = self.list(at, Offset::Invalid)?;
+        let reading = self.readings.get_mut(&at).expect("only what is read is stopped");
+        if std::mem::take(&mut reading.paused) {
+            self.consumer.resume(&list)?;
+        }
+        self.consumer.incremental_unassign(&list)
+    }
+
+    fn resume(&mut self) -> KafkaResult<()> {
+        let ready = self.readings.iter().filter(|(_, reading)| reading.paused && reading.lane.has_room());
+        for at in ready.map(|(at, _)| *at).collect::<Vec<_>>() {
+            self.consumer.resume(&self.list(at, Offset::Invalid)?)?;
+            self.readings.get_mut(&at).expect("it was found there").paused = false;
+        }
+        Ok(())
+    }
+
+    /// Takes what is there, at most [`BATCH`] records; waits for the first.
+    fn read(&mut self) -> KafkaResult<()> {
+        let mut queued = 0;
+        for index in 0..BATCH {
+            let timeout = if index == 0 { TICK } else { Duration::ZERO };
+            match self.consumer.poll(timeout) {
+                None => break,
+                Some(Ok(message)) => match deliver(&self.topics, &mut self.readings, &message) {
+                    (_, Offer::Dropped) => {}
+                    (_, Offer::Queued) => queued += 1,
+                    (at, Offer::Full) => {
+                        queued += 1;
+                        // At once: until then the consumer gives more of it.
+                        self.pause(at)?;
+                    }
+                    (at, Offer::Hole(_)) => {
+                        self.stop(at)?;
+                        self.assign(&self.readings[&at].lane)?;
+                        break;
+                    }
+                },
+                Some(Err(error)) => self.judge(error)?,
+            }
+        }
+        if queued > 0 {
+            self.shared.queued.fetch_add(queued, Ordering::AcqRel);
+            self.shared.batches.record(queued);
+            self.shared.signal.notify();
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, at: TopicPartition) -> KafkaResult<()> {
+        let reading = self.readings.get_mut(&at).expect("it was just read");
+        if std::mem::replace(&mut reading.paused, true) {
+            return Ok(());
+        }
+        self.consumer.pause(&self.list(at, Offset::Invalid)?)
+    }
+
+    /// Most errors pass, as a broker that is away. Some are a partition's, and the watchdog finds out whose. After a
+    /// fatal one this consumer is of no use.
+    fn judge(&self, error: KafkaError) -> KafkaResult<()> {
+        use RDKafkaErrorCode::{AutoOffsetReset, Fatal, OffsetOutOfRange, TopicAuthorizationFailed};
+        match error.rdkafka_error_code() {
+            Some(Fatal) => return Err(error),
+            Some(AutoOffsetReset | OffsetOutOfRange | TopicAuthorizationFailed) => {
+                self.shared.complaints.fetch_add(1, Ordering::AcqRel);
+                self.shared.alarm.notify();
+            }
+            _ => tracing::debug!(%error, "reading Kafka; it goes on by itself"),
+        }
+        Ok(())
+    }
+}
+
+fn deliver(
+    topics: &HashMap<String, Topic>,
+    readings: &mut BTreeMap<TopicPartition, Reading>,
+    message: &BorrowedMessage<'_>,
+) -> (TopicPartition, Offer) {
+    let topic = *topics.get(message.topic()).expect("only the log's topics are assigned");
+    let at = TopicPartition::new(topic, message.partition() as u32);
+    let Some(reading) = readings.get_mut(&at) else { return (at, Offer::Dropped) };
+    let offset = message.offset() as u64;
+    let offer = reading.lane.offer(offset, reading.hole_at, || record(offset, message));
+    if let Offer::Hole(expected) = offer {
+        reading.hole_at = Some(expected);
+    }
+    (at, offer)
+}
+
+fn record(offset: u64, message: &BorrowedMessage<'_>) -> LogRecord {
+    let bytes = |slice: &[u8]| Bytes::copy_from_slice(slice);
+    LogRecord {
+        offset,
+        time: Timestamp(message.timestamp().to_millis().unwrap_or(0)),
+        key: message.key().map(bytes).unwrap_or_default(),
+        value: message.payload().map(bytes),
+    }
+}
