@@ -1,12 +1,12 @@
 //! One command of the operator: sent, and its outcome waited for and printed.
 //!
-//! Invariant: where no pipeline runs (`hoga up` does not have the folder) nothing is waited for, and that is said.
+//! Invariant: where no machines can be at work (`hoga up` does not have the folder) nothing is waited for, and that is said.
 
 use crate::cli::Context;
 use crate::exit::Failure;
-use crate::folder::{Folder, MAIN};
 use crate::outcome::{Asked, Watch};
 use crate::posting::{Ids, Poster, now};
+use crate::site::{MAIN, Site, Topics};
 use hoga_core::{ClientId, Record, Timestamp};
 use std::io::{self, Write};
 use std::time::Duration;
@@ -14,8 +14,8 @@ use std::time::Duration;
 /// Sends the command that `make` gives for an id and a valid-until, and prints its outcome.
 pub fn ask(context: &Context, make: impl FnOnce(ClientId, Timestamp) -> Record) -> Result<(), Failure> {
     let config = &context.settings.config;
-    let folder = Folder::own_or_served(context, MAIN, None)?;
-    let log = &*folder.log;
+    let site = Site::own_or_served(context, MAIN, None, Topics::MustBeThere)?;
+    let log = &*site.log;
     let record = make(Ids::new().next(), now().plus_ms(config.valid_for_s as i64 * 1_000));
     let asked = Asked::of(&record).expect("only commands with an outcome are asked");
     let timeout = Duration::from_secs(config.answer_timeout_s);
@@ -24,8 +24,8 @@ pub fn ask(context: &Context, make: impl FnOnce(ClientId, Timestamp) -> Record) 
     let sent = poster.send(&record)?;
     poster.finish()?;
     let out = &mut io::stdout().lock();
-    if folder.own.is_some() {
-        writeln!(out, "{} stands in {sent}; {}", record.kind(), folder.nobody_works())?;
+    if let Some(nobody) = site.nobody_works() {
+        writeln!(out, "{} stands in {sent}; {nobody}", record.kind())?;
         return Ok(());
     }
     writeln!(out, "{}", watch.wait(log, &asked, sent, timeout, &context.stop)?)?;

@@ -31,6 +31,8 @@ pub struct Context {
 pub fn parse() -> Result<(Command, Context), Failure> {
     let matches = command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    config::unknown_variables(variables).iter().for_each(|told| eprintln!("hoga: {told}"));
     let settings = settings(&matches)?;
     start_logging(&settings.config.log)?;
     Ok((cli.command, Context { settings, stop: Stop::on_signals()? }))
@@ -59,7 +61,8 @@ fn command() -> clap::Command {
 }
 
 fn settings(matches: &ArgMatches) -> Result<Resolved, Failure> {
-    let flag = |key: &str| matches.get_one::<String>(key).cloned();
+    // A command's own argument of a setting's name (`hoga run --partitions 0,2`) is of another type, and no setting.
+    let flag = |key: &str| matches.try_get_one::<String>(key).ok().flatten().cloned();
     let env = |name: &str| std::env::var(name).ok();
     let named = flag("config").or_else(|| env("HOGA_CONFIG")).map(PathBuf::from);
     config::resolve(flag, env, config::file_to_read(named).as_deref())

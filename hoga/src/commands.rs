@@ -12,6 +12,7 @@ mod list_asset;
 mod list_instrument;
 mod produce;
 mod registry;
+mod run;
 mod set_fees;
 mod set_phase;
 mod tail;
@@ -32,8 +33,10 @@ use hoga_core::Decimal;
 pub enum Command {
     /// See it at work: list, fund, trade 200,000 orders, measure, audit
     Demo(demo::Args),
-    /// Run the whole exchange on the embedded log, until Ctrl-C
+    /// Run the whole exchange until Ctrl-C
     Up(up::Args),
+    /// Run some machines as a process of its own, beside others on the same Kafka
+    Run(run::Args),
     /// Post commands from JSON lines: validated, as Avro records
     Produce(produce::Args),
     /// Bring money or shares into an account
@@ -50,7 +53,7 @@ pub enum Command {
     SetPhase(set_phase::Args),
     /// Play recorded order flow of a real venue through the exchange
     Feed(feed::Args),
-    /// List the topics and how far they have come, or describe one
+    /// List the topics and how far they have come, describe one, make or check those of a Kafka
     Topics(topics::Args),
     /// Serve the schemas to other programs as a schema registry, until Ctrl-C
     Registry(registry::Args),
@@ -73,6 +76,7 @@ impl Command {
         match self {
             Self::Demo(args) => args.run(context),
             Self::Up(args) => args.run(context),
+            Self::Run(args) => args.run(context),
             Self::Produce(args) => args.run(context),
             Self::Deposit(args) => args.run(context),
             Self::Withdraw(args) => args.run(context),

@@ -7,7 +7,7 @@
 //!    are made from it, and its defaults are those of [`Config::default`].
 //! 2. Precedence: flag, environment, file, default.
 //! 3. A key that is not in the table is refused by name; so is a value out of its range.
-//! 4. Settings that shape effects are fixed when a log is made (see [`crate::folder`]).
+//! 4. Settings that shape effects are fixed when a log is made (see [`crate::site`]).
 //!
 //! Left out on purpose: per-command options; those are arguments, in `cli.rs`.
 
@@ -16,7 +16,7 @@ mod table;
 mod value;
 
 pub use docs::print;
-pub use table::{SETTINGS, Setting};
+pub use table::{OTHER_VARIABLES, SETTINGS, Setting};
 
 use crate::exit::Failure;
 use hoga_core::Settings;
@@ -29,6 +29,16 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     /// The data folder; `None`: `hoga-data/` and the command's name.
     pub data_dir: Option<PathBuf>,
+    /// The brokers of the Kafka on which to work, `host:port` with commas between; `None`: in a data folder.
+    pub kafka: Option<String>,
+    /// What stands before each topic's name there.
+    pub topic_prefix: String,
+    /// Replicas of each topic there; `None`: the log's own, for a new log three or as many as there are brokers.
+    pub replication: Option<u16>,
+    /// A file of librdkafka's settings.
+    pub kafka_client: Option<PathBuf>,
+    /// How long an owner on Kafka may be silent before a standby takes over.
+    pub takeover_after_ms: u64,
     /// Where `up` serves the log to the other commands.
     pub listen: SocketAddr,
     /// Where the schema registry, metrics and health are served; `None`: nowhere, `registry` on its default.
@@ -53,6 +63,11 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: None,
+            kafka: None,
+            topic_prefix: String::new(),
+            replication: None,
+            kafka_client: None,
+            takeover_after_ms: 1_000,
             listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
             http: None,
             answer_timeout_s: 10,
@@ -132,6 +147,20 @@ pub fn resolve(
         }
     }
     Ok(resolved)
+}
+
+/// What to tell of variables that begin as hoga's do and are none: a misspelt setting counts for nothing. They are not
+/// refused, because a cluster's manager may set such names for a service called hoga.
+pub fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<String> {
+    let known = |name: &str| {
+        let other = OTHER_VARIABLES.iter().any(|(other, _)| *other == name);
+        other || SETTINGS.iter().any(|setting| setting.env() == name)
+    };
+    let of_tests = |name: &str| ["HOGA_TEST_", "HOGA_UPDATE_"].iter().any(|begin| name.starts_with(begin));
+    let unknown = names.filter(|name| name.starts_with("HOGA_") && !known(name) && !of_tests(name));
+    unknown
+        .map(|name| format!("environment {name} is no setting and counts for nothing; `hoga config` lists them"))
+        .collect()
 }
 
 /// The configuration file: the named one, which must exist, or `hoga.toml` if it does.

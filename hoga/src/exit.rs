@@ -24,7 +24,7 @@ pub enum Failure {
     /// Arguments, environment or configuration are wrong; nothing was done.
     #[error("{0}")]
     Usage(String),
-    /// A folder, file or port is missing, in use, or of another layout.
+    /// A folder, file, port or Kafka is missing, in use, or of another layout.
     #[error("{0}")]
     Unavailable(String),
     /// The log or a machine cannot go on: a gap, corrupt files, a full disk, lost determinism.
@@ -46,7 +46,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done, and every check agreed"),
     (1, "refused: a line, a command, or a check that found a difference"),
     (2, "usage: wrong arguments, environment or configuration; nothing was done"),
-    (3, "unavailable: a folder, file or port is missing, in use, or of another layout"),
+    (3, "unavailable: a folder, file, port or Kafka is missing, in use, or of another layout"),
     (4, "stopped: the log or a machine cannot go on (a gap, corrupt files, a full disk)"),
     (5, "timed out: no answer in time; what was asked may still happen"),
     (130, "interrupted before the work was done; it can be run again"),

@@ -1,8 +1,8 @@
 //! hoga: the command. Reads arguments and configuration, runs one subcommand, ends with a documented exit code.
 //!
 //! - [`cli`]: the arguments. [`config`]: the settings. [`exit`]: failures and exit codes.
-//! - [`folder`]: a data folder: its log, opened here or reached at a running `hoga up`; settings fixed with it.
-//! - [`pipeline`]: all machines over a log. [`reading`]: accepted records. [`asking`]: a command and its outcome.
+//! - [`site`]: where a command works: a data folder, a running `hoga up`, or a Kafka; settings fixed with the log.
+//! - [`pipeline`]: machines over a log. [`board`]: who has which, told as it changes. [`reading`]: accepted records. [`asking`]: a command and its outcome.
 //! - [`http`]: schema registry, metrics and health for other programs.
 //! - `commands/`: one file for each subcommand.
 //!
@@ -12,12 +12,12 @@ mod asking;
 mod audit;
 #[cfg(feature = "kafka")]
 mod bench;
+mod board;
 mod cli;
 mod commands;
 mod config;
 mod demo;
 mod exit;
-mod folder;
 mod hashing;
 mod http;
 mod ledger;
@@ -28,6 +28,7 @@ mod posting;
 mod progress;
 mod reading;
 mod reservations;
+mod site;
 mod stop;
 
 use std::process::ExitCode;

@@ -77,7 +77,7 @@ impl Watch {
             stop.check(&format!("the command stands in {sent} and will be done"))?;
             if Instant::now() >= deadline {
                 return Err(Failure::TimedOut(format!(
-                    "no outcome of the command in {sent} within {} s; it stands there and will be done: is `hoga up` well? look with `hoga tail` or wait longer with --answer-timeout-s",
+                    "no outcome of the command in {sent} within {} s; it stands there and will be done: is `hoga up` (or `hoga run`) at work? look with `hoga tail` or wait longer with --answer-timeout-s",
                     timeout.as_secs()
                 )));
             }

@@ -1,4 +1,4 @@
-//! All machines at work over a folder's log.
+//! Machines at work over a log.
 //!
 //! Invariants:
 //! 1. A machine that fails is told at once, never waited for.
@@ -7,12 +7,15 @@
 
 use crate::cli::Context;
 use crate::exit::Failure;
-use crate::folder::Folder;
 use crate::http::{Exchange, Server};
 use crate::machines;
 use crate::progress::Progress;
+use crate::site::Site;
 use crate::stop::Stop;
-use hoga_runtime::{Limits, MachinePhase, Runtime, RuntimeConfig, StopReport, process_name};
+use hoga_core::MachineKind;
+use hoga_runtime::{
+    Limits, MachinePhase, MachineStatus, Placement, Role, Runtime, RuntimeConfig, Seat, StopReport, process_name,
+};
 use hoga_topics::Log;
 use hoga_topics::owners::{OwnersView, drained};
 use object_store::local::LocalFileSystem;
@@ -27,31 +30,59 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Pipeline {
     runtime: Runtime,
     log: Arc<dyn Log>,
+    process: String,
     shutdown: Duration,
     /// Where it shows itself, if that is configured.
     http: Option<Server>,
 }
 
 impl Pipeline {
-    /// Starts all machines and waits until each has replayed what it has to and follows its input.
-    pub fn start(context: &Context, folder: &Folder) -> Result<Self, Failure> {
+    /// Starts all machines and waits until each has replayed what it has to and follows its input as its owner.
+    pub fn start(context: &Context, site: &Site) -> Result<Self, Failure> {
+        let pipeline = Self::begin(context, site, all_seats(&*site.log))?;
+        pipeline.wait_running(&context.stop)?;
+        Ok(pipeline)
+    }
+
+    /// Starts the machines of these seats and waits for nothing. Where nobody else can have the log the seats have to
+    /// be all, and are owned at once.
+    pub fn begin(context: &Context, site: &Site, seats: Vec<Seat>) -> Result<Self, Failure> {
         let config = &context.settings.config;
         // The server first: whoever waits for the machines sees them restore.
         let exchange = Arc::new(Exchange::default());
-        let http = config.http.map(|address| Server::start(address, "", Some(Arc::clone(&exchange)))).transpose()?;
-        let snapshots = folder.snapshots();
+        let server = |address| Server::start(address, site.topic_prefix(), Some(Arc::clone(&exchange)));
+        let http = config.http.map(server).transpose()?;
+        let snapshots = site.snapshots();
         let store = std::fs::create_dir_all(&snapshots)
             .map_err(|error| error.to_string())
             .and_then(|()| LocalFileSystem::new_with_prefix(&snapshots).map_err(|error| error.to_string()))
             .map_err(|why| Failure::Unavailable(format!("opening the snapshots in {}: {why}", snapshots.display())))?;
-        let mut setup = RuntimeConfig::new(process_name(), folder.settings.clone(), machines::factory());
+        let process = process_name();
+        let mut setup = RuntimeConfig::new(process.clone(), site.settings.clone(), machines::factory());
         setup.limits = Limits { snapshot_every_records: config.snapshot_every_records, ..setup.limits };
-        let runtime = Runtime::start(Arc::clone(&folder.log), Arc::new(store), setup)?;
+        if !site.is_own() {
+            setup.placement =
+                Placement::Shared { seats, takeover_after: Duration::from_millis(config.takeover_after_ms) };
+        }
+        let runtime = Runtime::start(Arc::clone(&site.log), Arc::new(store), setup)?;
         exchange.show(runtime.watch());
         let shutdown = Duration::from_secs(config.shutdown_s);
-        let pipeline = Self { runtime, log: Arc::clone(&folder.log), shutdown, http };
-        pipeline.wait_running(&context.stop)?;
-        Ok(pipeline)
+        Ok(Self { runtime, log: Arc::clone(&site.log), process, shutdown, http })
+    }
+
+    /// This process's name in `owners`.
+    pub fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// What each machine does now.
+    pub fn status(&self) -> Vec<MachineStatus> {
+        self.runtime.status()
+    }
+
+    /// Gives a seat another role.
+    pub fn assign(&self, seat: Seat) {
+        self.runtime.assign(seat.machine, seat.partition, seat.role);
     }
 
     fn wait_running(&self, stop: &Stop) -> Result<(), Failure> {
@@ -77,12 +108,6 @@ impl Pipeline {
     /// How many machines there are: one for each partition of each input.
     pub fn machines(&self) -> usize {
         self.runtime.status().len()
-    }
-
-    /// What calls for a person, for each machine: a parked channel, refused clocks, forged records.
-    pub fn alarms(&self) -> Vec<String> {
-        let alarmed = self.runtime.status().into_iter().filter(|status| status.alarms.any());
-        alarmed.map(|status| format!("{}/{}: {:?}", status.kind, status.partition, status.alarms)).collect()
     }
 
     /// An error if a machine has failed.
@@ -117,4 +142,10 @@ impl Pipeline {
             self.shutdown.as_secs()
         )))
     }
+}
+
+/// Every partition of every machine's input, wanted.
+pub fn all_seats(log: &dyn Log) -> Vec<Seat> {
+    let seats = |machine: MachineKind| Placement::seats(machine, log.partitions(machine.input()), Role::Wanted);
+    MachineKind::ALL.iter().copied().flat_map(seats).collect()
 }

@@ -8,7 +8,7 @@ use hoga_core::records::RecordKind;
 use hoga_core::{Record, Topic};
 use hoga_schemas::Frame;
 use hoga_topics::channel::{Accepted, AcceptedBody, AcceptedReader, ReaderPosition};
-use hoga_topics::{Log, TopicPartition, Visibility};
+use hoga_topics::{Arrival, Log, TopicPartition, Visibility};
 
 /// All partitions of a topic.
 pub fn partitions(log: &dyn Log, topic: Topic) -> impl Iterator<Item = TopicPartition> {
@@ -37,10 +37,13 @@ pub fn each(
 ) -> Result<(), Failure> {
     let mut reader = open(log, partition, Visibility::Written)?;
     let end = log.bounds(partition)?.end;
+    let mut arrival = Arrival::new(log, partition);
     while reader.position() < end {
         stop.check("reading can be started again")?;
         if reader.fill(4_096)? == 0 {
-            log.signal().wait(log.signal().version(), std::time::Duration::from_millis(50));
+            arrival.wait(reader.position())?;
+        } else {
+            arrival.came();
         }
         while let Some(accepted) = reader.read_filled()? {
             if accepted.offset >= end {
@@ -64,11 +67,11 @@ pub fn decode(partition: TopicPartition, offset: u64, frame: &Frame<'_>) -> Resu
     })
 }
 
-/// Whether a record is what a topic is for: clocks differ from run to run, and claims, marks and signs of life are
+/// Whether a record is what a topic is for: clocks and the names of logs differ from run to run, and claims, marks and signs of life are
 /// content in `owners` alone.
 pub fn is_content(topic: Topic, kind: RecordKind) -> bool {
     match kind {
-        RecordKind::Clock => false,
+        RecordKind::Clock | RecordKind::LogSettings => false,
         RecordKind::Claim | RecordKind::Mark | RecordKind::SignOfLife => topic == Topic::Owners,
         _ => true,
     }

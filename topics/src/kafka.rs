@@ -113,6 +113,15 @@ impl KafkaLog {
         layout::read(&Client::new(options.clone())?)
     }
 
+    /// How many brokers there are.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] when Kafka does not answer within 10 s.
+    pub fn brokers(options: &KafkaOptions) -> Result<u16, LogError> {
+        let brokers = Client::new(options.clone())?.metadata()?.brokers().len();
+        Ok(u16::try_from(brokers).unwrap_or(u16::MAX))
+    }
+
     /// Makes the topics that are not there yet, and waits until they can be used; the names of those it made.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 
 use crate::cli::Context;
 use crate::exit::Failure;
-use crate::folder::Folder;
 use crate::ledger::Ledger;
 use crate::reservations;
+use crate::site::Site;
 use hoga_core::{AccountId, AssetCode, Decimal};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -20,12 +20,12 @@ pub struct Args {
 impl Args {
     /// Reads the journal, for an account its order events too, and prints.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
-        let folder = Folder::reach(context)?;
-        let ledger = Ledger::read(&*folder.log, &context.stop)?;
+        let site = Site::reach(context)?;
+        let ledger = Ledger::read(&*site.log, &context.stop)?;
         let out = &mut io::stdout().lock();
         match self.account {
             Some(account) => {
-                let held = reservations::held(&*folder.log, &account, &context.stop)?;
+                let held = reservations::held(&*site.log, &account, &context.stop)?;
                 of_account(&ledger, &held, &account, out)
             }
             None => trial_balance(&ledger, out),

@@ -12,11 +12,11 @@ use crate::demo::observer::{Observer, Seen, latencies};
 use crate::demo::poster::{Posted, VALID_FOR_MS, post_all, post_orders};
 use crate::demo::report;
 use crate::exit::Failure;
-use crate::folder::Folder;
 use crate::ledger::Ledger;
 use crate::pipeline::Pipeline;
 use crate::posting::now;
 use crate::reading;
+use crate::site::{Site, Topics};
 use hoga_core::Topic;
 use hoga_topics::{Log, TimeMode};
 use std::io::{self, Write};
@@ -55,47 +55,47 @@ impl Args {
     /// Lists, funds, trades, measures, audits.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let began = Instant::now();
-        let folder = Folder::own(context, "demo", Some(TimeMode::Wall))?;
-        let log = &*folder.log;
+        let site = Site::own(context, "demo", Some(TimeMode::Wall), Topics::Make)?;
+        let log = &*site.log;
         let out = &mut io::stdout().lock();
         let run = stored(log)?;
         let mut generator = Generator::new(self.seed, run);
         if run > 0 {
-            writeln!(out, "going on from {}: {run} commands are stored there", folder.path.display())?;
+            writeln!(out, "going on from {site}: {run} commands are stored there")?;
         }
-        let pipeline = Pipeline::start(context, &folder)?;
+        let pipeline = Pipeline::start(context, &site)?;
         if run == 0 {
             open_market(context, log, &generator, &pipeline)?;
             writeln!(out, "3 instruments listed, {ACCOUNTS} accounts funded")?;
         }
-        let flat_out = self.trade(context, &folder, &pipeline, &mut generator, self.orders, None)?;
+        let flat_out = self.trade(context, &site, &pipeline, &mut generator, self.orders, None)?;
         report::throughput(&flat_out, out)?;
         let flat_out_latency = latencies(log, run, &flat_out.posted, &flat_out.seen, &context.stop)?;
         report::latency("flat out", &flat_out_latency, out)?;
         if self.paced_orders > 0 {
-            let paced = self.trade(context, &folder, &pipeline, &mut generator, self.paced_orders, Some(self.pace))?;
+            let paced = self.trade(context, &site, &pipeline, &mut generator, self.paced_orders, Some(self.pace))?;
             let latency = latencies(log, run, &paced.posted, &paced.seen, &context.stop)?;
             report::latency(&format!("at {} commands/s", self.pace), &latency, out)?;
         }
         report::memory(out)?;
         let stopped = pipeline.stop()?;
         report::ledger(&Ledger::read(log, &context.stop)?, out)?;
-        report::replay(&audit::compare(log, &folder.settings, &stopped, &context.stop)?, out)?;
-        report::next_commands(&folder.path, began.elapsed(), out)
+        report::replay(&audit::compare(log, &site.settings, &stopped, &context.stop)?, out)?;
+        report::next_commands(&site, began.elapsed(), out)
     }
 
     fn trade(
         &self,
         context: &Context,
-        folder: &Folder,
+        site: &Site,
         pipeline: &Pipeline,
         generator: &mut Generator,
         orders: u64,
         pace: Option<u64>,
     ) -> Result<Stretch, Failure> {
-        let observer = Observer::start(Arc::clone(&folder.log))?;
+        let observer = Observer::start(Arc::clone(&site.log))?;
         let started = Instant::now();
-        let posted = post_orders(&*folder.log, generator, orders, pace, &context.stop)?;
+        let posted = post_orders(&*site.log, generator, orders, pace, &context.stop)?;
         pipeline.wait_drained(&context.stop)?;
         let elapsed = started.elapsed();
         Ok(Stretch { posted, seen: observer.finish()?, elapsed })

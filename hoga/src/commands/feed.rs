@@ -6,9 +6,9 @@
 
 use crate::cli::Context;
 use crate::exit::Failure;
-use crate::folder::Folder;
 use crate::pipeline::Pipeline;
 use crate::progress::Progress;
+use crate::site::{Site, Topics};
 use hoga_core::Decimal;
 use hoga_ingest::feed::{
     FeedPlan, Fill, Format, LogDrain, Pace, PlanOptions, RunOptions, RunReport, check_fills, class_counts, naive_fills,
@@ -28,7 +28,7 @@ const LEAST_EQUAL_HUNDREDTHS: u64 = 9_930;
 /// Arguments of `hoga feed`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  hoga feed ../shared/data/es_2023-12-25_mbo.csv --check-fills\n  hoga feed amzn_2021-04-12_lobster_messages.csv --pace x10\n\nThe data folder's default is hoga-data/feed- and the file's name. Interrupted or killed, run it again: it goes on."
+    after_help = "Examples:\n  hoga feed ../shared/data/es_2023-12-25_mbo.csv --check-fills\n  hoga feed amzn_2021-04-12_lobster_messages.csv --pace x10\n\nThe data folder's default is hoga-data/feed- and the file's name. On Kafka a feed needs a log of its own: give a\n--topic-prefix, its topics are made if they are not there. Interrupted or killed, run it again: it goes on."
 )]
 pub struct Args {
     /// The file: market-by-order CSV (*mbo*.csv), LOBSTER messages (*lobster*.csv), or a matching workload (*.bin.zst)
@@ -42,6 +42,9 @@ pub struct Args {
     /// Of a workload: only its first so many commands, the prefill among them
     #[arg(long, value_name = "COUNT")]
     limit: Option<u64>,
+    /// Leave the machines to other processes on the same Kafka (`hoga run`, `hoga up`)
+    #[arg(long)]
+    post_only: bool,
     /// Compare the executions with the venue's fills (if the file tells them) and with the naive book's
     #[arg(long)]
     check_fills: bool,
@@ -68,14 +71,12 @@ impl Args {
     /// Plays the file to its end, drains, checks, prints.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let format = self.format()?;
-        let folder = Folder::own_or_served(context, &self.folder_name(), Some(TimeMode::Recorded))?;
-        let pipeline = match folder.own {
-            Some(_) => Some(Pipeline::start(context, &folder)?),
-            None => None,
-        };
-        let log = &*folder.log;
+        let site = Site::own_or_served(context, &self.folder_name(), Some(TimeMode::Recorded), Topics::Make)?;
+        let brings_machines = site.wants_machines() && !self.post_only;
+        let pipeline = brings_machines.then(|| Pipeline::start(context, &site)).transpose()?;
+        let log = &*site.log;
         let mut options = PlanOptions::default();
-        options.max_pending = options.max_pending.min(folder.settings.max_pending);
+        options.max_pending = options.max_pending.min(site.settings.max_pending);
         options.commands = self.limit.unwrap_or(options.commands);
         let plan = FeedPlan::open(&self.file, format, options, partitions_of(log)?)?;
         let started = Instant::now();

@@ -4,12 +4,14 @@ use crate::audit;
 use crate::cli::Context;
 use crate::commands::topics::parse_topic;
 use crate::exit::Failure;
-use crate::folder::Folder;
 use crate::hashing;
 use crate::ledger::Ledger;
 use crate::pipeline::Pipeline;
+use crate::site::Site;
 use hoga_core::Topic;
+use hoga_topics::owners::OWNERS;
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// What is hashed when no topic is named: what the machines say to the world.
 const DEFAULT: [Topic; 5] = [Topic::Executions, Topic::Journal, Topic::OrderEvents, Topic::Depth, Topic::Candles];
@@ -34,8 +36,8 @@ pub struct Args {
 impl Args {
     /// Reads and prints one line a hash.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
-        let folder = Folder::reach(context)?;
-        let (log, out) = (&*folder.log, &mut io::stdout().lock());
+        let site = Site::reach(context)?;
+        let (log, out) = (&*site.log, &mut io::stdout().lock());
         let all = self.topics.is_empty() && !self.balances && !self.state;
         for topic in if all { DEFAULT.to_vec() } else { self.topics } {
             let (partitions, total) = hashing::topic(log, topic, &context.stop)?;
@@ -48,21 +50,20 @@ impl Args {
             let ledger = Ledger::read(log, &context.stop)?;
             print(out, "balances", ledger.entries, ledger.hash())?;
         }
-        if self.state { state(context, &folder, out) } else { Ok(()) }
+        if self.state { state(context, &site, out) } else { Ok(()) }
     }
 }
 
 /// Brings all machines up, has them work through what is there, stops them, and replays each from its first record.
-fn state(context: &Context, folder: &Folder, out: &mut dyn Write) -> Result<(), Failure> {
-    if folder.own.is_none() {
+fn state(context: &Context, site: &Site, out: &mut dyn Write) -> Result<(), Failure> {
+    if !site.wants_machines() || others_at_work(context, site)? {
         return Err(Failure::Unavailable(format!(
-            "{}: `hoga up` has the machines; stop it, their state is then compared",
-            folder.path.display()
+            "{site}: `hoga up` (or `hoga run`) has the machines; stop it, their state is then compared"
         )));
     }
-    let pipeline = Pipeline::start(context, folder)?;
+    let pipeline = Pipeline::start(context, site)?;
     pipeline.wait_drained(&context.stop)?;
-    let compared = audit::compare(&*folder.log, &folder.settings, &pipeline.stop()?, &context.stop)?;
+    let compared = audit::compare(&*site.log, &site.settings, &pipeline.stop()?, &context.stop)?;
     for one in &compared {
         let (live, equal) = (one.live.unwrap_or_default(), if one.agrees() { "equal" } else { "DIFFERENT" });
         let machine = format!("{}/{}", one.kind, one.partition);
@@ -80,6 +81,16 @@ fn state(context: &Context, folder: &Folder, out: &mut dyn Write) -> Result<(), 
     Err(Failure::Refused(
         "a machine is not what its input says: keep the folder, and compare with the release that wrote it".into(),
     ))
+}
+
+/// Whether some process gives signs of life: of a log that others reach too it is seen in `owners`.
+fn others_at_work(context: &Context, site: &Site) -> Result<bool, Failure> {
+    if site.is_own() {
+        return Ok(false);
+    }
+    let at_first = site.log.bounds(OWNERS)?.end;
+    std::thread::sleep(Duration::from_millis(context.settings.config.takeover_after_ms));
+    Ok(site.log.bounds(OWNERS)?.end > at_first)
 }
 
 fn print(out: &mut dyn Write, what: &str, records: u64, hash: u64) -> io::Result<()> {

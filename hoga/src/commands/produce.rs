@@ -6,9 +6,9 @@
 
 use crate::cli::Context;
 use crate::exit::Failure;
-use crate::folder::{Folder, MAIN};
 use crate::posting::{Ids, Poster, now};
 use crate::progress::Progress;
+use crate::site::{MAIN, Site, Topics};
 use hoga_core::Topic;
 use hoga_ingest::commands::{Defaults, parse_command};
 use std::collections::BTreeMap;
@@ -36,11 +36,11 @@ impl Args {
     /// Posts every good line and names the bad ones.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let mut lines = self.open()?;
-        let folder = Folder::own_or_served(context, MAIN, None)?;
+        let site = Site::own_or_served(context, MAIN, None, Topics::MustBeThere)?;
         let config = &context.settings.config;
         let timeout = Duration::from_secs(config.answer_timeout_s);
         let mut work =
-            Work { poster: Poster::new(&*folder.log, timeout)?, ids: Ids::new(), posted: BTreeMap::new(), refused: 0 };
+            Work { poster: Poster::new(&*site.log, timeout)?, ids: Ids::new(), posted: BTreeMap::new(), refused: 0 };
         let mut progress = Progress::new("lines", None);
         let (mut number, mut text) = (0, Vec::new());
         while read_line(&mut lines, &mut text)? {
@@ -57,7 +57,7 @@ impl Args {
         drop(progress);
         let Work { poster, posted, refused, .. } = work;
         poster.finish().map_err(|failure| broken_off(failure, number))?;
-        summary(&folder, number, &posted)?;
+        summary(&site, number, &posted)?;
         context.stop.check(&format!("lines 1 to {number} were read, begin again behind them"))?;
         match refused {
             0 => Ok(()),
@@ -140,13 +140,13 @@ fn read_line(lines: &mut dyn BufRead, text: &mut Vec<u8>) -> Result<bool, Failur
     Ok(true)
 }
 
-fn summary(folder: &Folder, lines: u64, posted: &BTreeMap<Topic, u64>) -> Result<(), Failure> {
+fn summary(site: &Site, lines: u64, posted: &BTreeMap<Topic, u64>) -> Result<(), Failure> {
     let out = &mut io::stdout().lock();
     let each: Vec<String> = posted.iter().map(|(topic, count)| format!("{topic} {count}")).collect();
     let each = if each.is_empty() { "nothing".into() } else { each.join(", ") };
     writeln!(out, "{lines} lines read, posted: {each}")?;
-    if folder.own.is_some() {
-        writeln!(out, "{}", folder.nobody_works())?;
+    if let Some(nobody) = site.nobody_works() {
+        writeln!(out, "{nobody}")?;
     }
     Ok(())
 }

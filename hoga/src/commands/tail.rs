@@ -10,8 +10,8 @@
 use crate::cli::Context;
 use crate::commands::topics::parse_topic;
 use crate::exit::Failure;
-use crate::folder::Folder;
 use crate::reading;
+use crate::site::Site;
 use hoga_core::{Timestamp, Topic};
 use hoga_schemas::Frame;
 use hoga_topics::channel::{AcceptedBody, AcceptedReader};
@@ -73,8 +73,8 @@ fn parse_from(text: &str) -> Result<From, String> {
 impl Args {
     /// Prints until the end, or follows until Ctrl-C.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
-        let folder = Folder::reach(context)?;
-        let log = &*folder.log;
+        let site = Site::reach(context)?;
+        let log = &*site.log;
         let mut sources = self.open(log)?;
         let mut out = BufWriter::new(io::stdout().lock());
         let mut left = self.limit.unwrap_or(u64::MAX);
@@ -85,7 +85,7 @@ impl Args {
                 moved |= self.print(source, &mut left, &mut out)?;
             }
             out.flush()?;
-            if !moved && !self.follow {
+            if !moved && !self.follow && sources.iter().all(Source::at_end) {
                 return Ok(());
             }
             if !moved {
@@ -113,13 +113,14 @@ impl Args {
             From::End => bounds.durable_end,
             From::Offset(offset) => offset,
         };
+        let end = bounds.durable_end;
         let reader = if self.raw {
             Records::Raw(log.reader(at, from.min(bounds.end), Visibility::Durable)?)
         } else {
             // What is accepted depends on all that came before: read it, and show from the offset on.
             Records::Accepted(reading::open(log, at, Visibility::Durable)?)
         };
-        Ok(Source { at, from, records: reader })
+        Ok(Source { at, from, end, records: reader })
     }
 
     /// Prints what is there; whether anything was read.
@@ -163,7 +164,19 @@ impl Args {
 struct Source {
     at: TopicPartition,
     from: u64,
+    /// Where it ended when it was opened: without --follow what is there by then is shown at least.
+    end: u64,
     records: Records,
+}
+
+impl Source {
+    fn at_end(&self) -> bool {
+        let position = match &self.records {
+            Records::Raw(reader) => reader.position(),
+            Records::Accepted(reader) => reader.position(),
+        };
+        position >= self.end
+    }
 }
 
 enum Records {

@@ -1,9 +1,11 @@
-//! `hoga up`: the whole pipeline on the embedded log, until Ctrl-C; other commands reach the log through it.
+//! `hoga up`: the whole pipeline until Ctrl-C. In a data folder other commands reach the log through it.
 
+use super::run::{rest, watch};
+use crate::board::Board;
 use crate::cli::Context;
 use crate::exit::Failure;
-use crate::folder::{Folder, MAIN};
 use crate::pipeline::Pipeline;
+use crate::site::{MAIN, Place, Site, Topics};
 use hoga_topics::remote;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -16,39 +18,37 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Arguments of `hoga up`: none of its own.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example: hoga up --data-dir hoga-data/demo\n\nCtrl-C or SIGTERM shut down cleanly; a second one, or kill -9, loses nothing either: the next start replays more."
+    after_help = "Examples:\n  hoga up --data-dir hoga-data/demo\n  hoga up --kafka 127.0.0.1:9092\n\nCtrl-C or SIGTERM shut down cleanly; a second one, or kill -9, loses nothing either: the next start replays more."
 )]
 pub struct Args {}
 
 impl Args {
     /// Runs until it is told to end or a machine fails.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
+        if context.settings.config.kafka.is_some() {
+            return on_kafka(context);
+        }
         // The port first: a process that nobody can reach should not begin.
         let listener = listen(context.settings.config.listen)?;
-        let folder = Folder::own(context, MAIN, None)?;
-        let pipeline = Pipeline::start(context, &folder)?;
+        let site = Site::own(context, MAIN, None, Topics::MustBeThere)?;
+        let pipeline = Pipeline::start(context, &site)?;
         let unreachable = |error| Failure::Unavailable(format!("serving the log: {error}"));
-        let server = remote::serve(Arc::clone(&folder.log), listener).map_err(unreachable)?;
-        if let Some(own) = &folder.own {
-            own.publish_address(server.address())?;
+        let server = remote::serve(Arc::clone(&site.log), listener).map_err(unreachable)?;
+        if let Place::Own(log) = &site.place {
+            log.publish_address(server.address())?;
         }
         let (machines, address) = (pipeline.machines(), server.address());
-        let place = folder.path.display();
         writeln!(
             io::stdout(),
-            "hoga is up: {machines} machines on {place}, the log is served on {address}; Ctrl-C ends it"
+            "hoga is up: {machines} machines on {site}, the log is served on {address}; Ctrl-C ends it"
         )?;
         if let Some(address) = pipeline.http() {
             writeln!(io::stdout(), "schemas, /metrics and /health are on http://{address}")?;
         }
-        let mut told = Vec::new();
+        let mut board = Board::new(&*site.log, pipeline.process())?;
         while !context.stop.requested() {
             pipeline.check()?;
-            let alarms = pipeline.alarms();
-            if alarms != told {
-                alarms.iter().for_each(|alarm| tracing::warn!("alarm: {alarm}"));
-                told = alarms;
-            }
+            board.alarms(&pipeline.status()).iter().for_each(|alarm| tracing::warn!("alarm: {alarm}"));
             std::thread::sleep(LOOK);
         }
         // Nobody's write comes in while the machines finish.
@@ -57,6 +57,16 @@ impl Args {
         writeln!(io::stdout(), "hoga is down: everything is delivered and a snapshot of each machine is stored")?;
         Ok(())
     }
+}
+
+/// All machines on a log that others have too: nothing to serve, and they may be lost to another process and come back.
+fn on_kafka(context: &Context) -> Result<(), Failure> {
+    let site = Site::own(context, MAIN, None, Topics::MustBeThere)?;
+    let pipeline = Pipeline::start(context, &site)?;
+    let out = &mut io::stdout();
+    let (machines, process) = (pipeline.machines(), pipeline.process());
+    writeln!(out, "hoga is up: {machines} machines on {site} as {process}; Ctrl-C ends it")?;
+    watch(context, &site, pipeline, rest, out)
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -6,7 +6,7 @@ use std::io;
 /// docs/configuration.md, for the test that keeps it up to date. It compares; `HOGA_UPDATE=1 cargo test -p hoga` writes it.
 #[cfg(test)]
 pub fn markdown() -> String {
-    use crate::config::Config;
+    use crate::config::{Config, OTHER_VARIABLES};
     use crate::exit::EXIT_CODES;
     use std::fmt::Write as _;
 
@@ -22,26 +22,27 @@ pub fn markdown() -> String {
     );
     for setting in SETTINGS {
         let default = (setting.get)(&defaults);
-        let default = if default.is_empty() { "by command".into() } else { format!("`{default}`") };
+        let default = if default.is_empty() { "–".into() } else { format!("`{default}`") };
         let fixed = if setting.fixed { " **Fixed when a log is made.**" } else { "" };
         let (key, flag, value, env, help) = (setting.key, setting.flag(), setting.value, setting.env(), setting.help);
         let _ = writeln!(text, "| `{key}` | `--{flag} {value}` | `{env}` | {default} | {help}.{fixed} |");
     }
     text.push_str(
         "\nWhat is fixed when a log is made shapes the records that machines write: with another value the same input \
-         would replay to other effects. It is stored in `settings.json` beside the log; a later run uses the stored \
-         value, and refuses one that is given and different.\n\n\
+         would replay to other effects. It is stored with the log (in `settings.json` beside an embedded one, as the first record of \
+         `control` and in the shape of the topics on Kafka); a later run uses the stored value, and refuses one that is \
+         given and different.\n\n\
          ## Exit codes\n\n| code | meaning |\n| --- | --- |\n",
     );
     for (code, meaning) in EXIT_CODES {
         let _ = writeln!(text, "| {code} | {meaning} |");
     }
     text.push_str(
-        "\n## Other environment variables\n\n| name | for |\n| --- | --- |\n\
-         | `HOGA_CONFIG` | the configuration file |\n\
-         | `HOGA_TEST_DATA` | tests: the folder of recorded order flow, `../shared/data` unless given |\n\
-         | `HOGA_UPDATE` | tests: write expected files (this page, docs/topics.md) instead of comparing |\n",
+        "\n## Other environment variables\n\nAny other name that begins with `HOGA_` is told on stderr and counts for nothing.\n\n| name | for |\n| --- | --- |\n",
     );
+    for (name, what) in OTHER_VARIABLES {
+        let _ = writeln!(text, "| `{name}` | {what} |");
+    }
     text
 }
 
@@ -50,7 +51,7 @@ pub fn print(resolved: &Resolved, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "{:<22} {:<32} FROM", "SETTING", "VALUE")?;
     for setting in SETTINGS {
         let value = (setting.get)(&resolved.config);
-        let value = if value.is_empty() { "(by command)".into() } else { value };
+        let value = if value.is_empty() { "–".into() } else { value };
         writeln!(out, "{:<22} {value:<32} {}", setting.key, resolved.source(setting.key).name())?;
     }
     Ok(())

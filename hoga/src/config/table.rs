@@ -59,7 +59,47 @@ pub const SETTINGS: &[Setting] = &[
         false,
         any,
         data_dir,
-        "Folder of the log, the snapshots and settings.json. Default: hoga-data/main; demo: hoga-data/demo; feed: hoga-data/feed- and the file's name"
+        "Site of the log, the snapshots and settings.json. Default: hoga-data/main; demo: hoga-data/demo; feed: hoga-data/feed- and the file's name"
+    ),
+    setting!(
+        "kafka",
+        "HOST:PORT[,HOST:PORT]",
+        false,
+        |brokers: &Option<String>| brokers_of(brokers.as_deref().unwrap_or_default()),
+        kafka,
+        "Work on the log of this Kafka instead of a data folder's. Snapshots of its machines are in the folder `kafka-` and the log's name within data_dir (default: hoga-data); processes that run the same machines share it"
+    ),
+    setting!(
+        "topic_prefix",
+        "TEXT",
+        false,
+        |prefix: &String| topic_characters(prefix),
+        topic_prefix,
+        "What stands before each topic's name on Kafka: with it one Kafka holds several logs. Default: nothing"
+    ),
+    setting!(
+        "replication",
+        "COUNT",
+        false,
+        |n: &Option<u16>| between(&n.unwrap_or(1), 1, 100),
+        replication,
+        "How many brokers hold each partition on Kafka; all but one of them have to be in sync for a write to count. Default: as the topics are, new ones 3, or as many as there are brokers"
+    ),
+    setting!(
+        "kafka_client",
+        "FILE",
+        false,
+        any,
+        kafka_client,
+        "Settings of the Kafka client, `name=value` lines by librdkafka's names: TLS and SASL. What the log depends on cannot be changed by them"
+    ),
+    setting!(
+        "takeover_after_ms",
+        "MILLISECONDS",
+        false,
+        |n| between(n, 200, 600_000),
+        takeover_after_ms,
+        "How long an owner on Kafka may give no sign of life before a standby takes its machine over; the same for all processes of a log"
     ),
     setting!(
         "listen",
@@ -184,6 +224,15 @@ pub const SETTINGS: &[Setting] = &[
     ),
 ];
 
+/// Environment variables that are no settings, for docs and for telling them from misspelt ones.
+pub const OTHER_VARIABLES: &[(&str, &str)] = &[
+    ("HOGA_CONFIG", "the configuration file"),
+    ("HOGA_KAFKA_CACHE", "scripts/kafka: where Kafka's jars are kept, `~/.cache/hoga` unless given"),
+    ("HOGA_KAFKA_HEAP", "scripts/kafka: each broker's heap, 512m unless given"),
+    ("HOGA_TEST_DATA", "tests: the folder of recorded order flow, `../shared/data` unless given"),
+    ("HOGA_UPDATE", "tests: write expected files (this page, docs/topics.md) instead of comparing"),
+];
+
 fn any<T>(_: &T) -> Result<(), String> {
     Ok(())
 }
@@ -191,6 +240,25 @@ fn any<T>(_: &T) -> Result<(), String> {
 fn between<T: PartialOrd + std::fmt::Display>(value: &T, low: T, high: T) -> Result<(), String> {
     if *value < low || *value > high {
         return Err(format!("it is from {low} to {high}"));
+    }
+    Ok(())
+}
+
+fn brokers_of(list: &str) -> Result<(), String> {
+    for broker in list.split(',') {
+        let port = broker.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+        if !matches!(port, Some(Ok(1..))) || broker.contains(char::is_whitespace) {
+            return Err(format!("{broker:?} is no broker; write host:port, several with commas between"));
+        }
+    }
+    Ok(())
+}
+
+/// Kafka takes topic names of at most 249 characters; the longest of ours has 13.
+fn topic_characters(prefix: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if prefix.len() > 200 || !prefix.chars().all(allowed) {
+        return Err("at most 200 of the characters a-z A-Z 0-9 . _ - can begin a topic's name".into());
     }
     Ok(())
 }

@@ -42,6 +42,11 @@ fn refuses_by_name_what_it_does_not_know_or_cannot_read() {
         ("candle_intervals = [\"1m\", \"7h\"]", "divides a day"),
         ("candle_intervals = \"1x\"", "\"1x\" is no interval"),
         ("[machines]", "unknown setting \"machines\""),
+        ("kafka = \"localhost\"", "\"localhost\" is no broker; write host:port"),
+        ("kafka = \"a:9092,b:0\"", "\"b:0\" is no broker"),
+        ("topic_prefix = \"a/b\"", "can begin a topic's name"),
+        ("replication = 0", "it is from 1 to 100"),
+        ("takeover_after_ms = 100", "it is from 200 to 600000"),
         ("partitions 4", "is not TOML"),
     ] {
         let error = resolve(none, none, Some(file(text).path())).unwrap_err();
@@ -50,6 +55,14 @@ fn refuses_by_name_what_it_does_not_know_or_cannot_read() {
     }
     let error = resolve(none, none, Some(Path::new("no/such/file.toml"))).unwrap_err();
     assert!(error.to_string().contains("reading the configuration file no/such/file.toml"), "{error}");
+}
+
+#[test]
+fn a_variable_that_is_none_is_told_by_name() {
+    let names = ["HOGA_DATA_DIR", "HOGA_CONFIG", "HOGA_UPDATE_GOLDEN", "HOGA_TOPIC_PREFX", "HOME", "XHOGA_A"];
+    let told = unknown_variables(names.iter().map(|name| (*name).to_owned()));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("environment HOGA_TOPIC_PREFX is no setting"), "{told:?}");
 }
 
 #[test]

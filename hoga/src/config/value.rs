@@ -25,7 +25,7 @@ macro_rules! number {
         })+
     };
 }
-number!(u32, u64, i32, i64);
+number!(u16, u32, u64, i32, i64);
 
 impl Value for String {
     fn parse(text: &str) -> Result<Self, String> {
@@ -36,10 +36,28 @@ impl Value for String {
     }
 }
 
+impl Value for Option<String> {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Some(text.to_owned()))
+    }
+    fn show(&self) -> String {
+        self.clone().unwrap_or_default()
+    }
+}
+
+impl Value for Option<u16> {
+    fn parse(text: &str) -> Result<Self, String> {
+        u16::parse(text).map(Some)
+    }
+    fn show(&self) -> String {
+        self.as_ref().map(u16::show).unwrap_or_default()
+    }
+}
+
 impl Value for Option<PathBuf> {
     fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
-            return Err("a folder is needed".into());
+            return Err("a path is needed".into());
         }
         Ok(Some(PathBuf::from(text)))
     }

@@ -64,13 +64,22 @@ fn watch(log: &dyn Log, mut sources: Vec<(u64, AcceptedReader)>, end: &AtomicBoo
             read += reader.fill(4_096)?;
             take(reader, *from, &mut seen)?;
         }
-        if read == 0 && ends {
+        if read == 0 && ends && all_read(log, &sources)? {
             return Ok(seen);
         }
         if read == 0 && before == seen.trades {
             log.signal().wait(version, Duration::from_millis(20));
         }
     }
+}
+
+fn all_read(log: &dyn Log, sources: &[(u64, AcceptedReader)]) -> Result<bool, Failure> {
+    for (_, reader) in sources {
+        if reader.position() < log.bounds(reader.partition())?.end {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn take(reader: &mut AcceptedReader, from: u64, seen: &mut Seen) -> Result<(), Failure> {

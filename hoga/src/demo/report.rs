@@ -4,9 +4,9 @@ use crate::audit::{self, Compared};
 use crate::commands::{Stretch, trial_balance};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
+use crate::site::Site;
 use hdrhistogram::Histogram;
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::Duration;
 
 /// Orders, trades, orders a second.
@@ -78,15 +78,16 @@ pub fn replay(compared: &[Compared], out: &mut dyn Write) -> Result<(), Failure>
 }
 
 /// What to try now.
-pub fn next_commands(folder: &Path, elapsed: Duration, out: &mut dyn Write) -> Result<(), Failure> {
-    let folder = folder.display();
+pub fn next_commands(site: &Site, elapsed: Duration, out: &mut dyn Write) -> Result<(), Failure> {
+    let log = site.flags();
+    let demo = if site.is_own() { "hoga demo".to_owned() } else { format!("hoga demo {log}") };
     writeln!(out, "\nall checks passed after {} ms. Next:", elapsed.as_millis())?;
     for (command, what) in [
-        ("hoga demo".to_owned(), "goes on from the stored state"),
-        (format!("hoga tail executions --limit 3 --data-dir {folder}"), "trades, decoded"),
-        (format!("hoga tail order-events --key demo-0007 --limit 3 --data-dir {folder}"), "an account's orders"),
-        (format!("hoga balances demo-0007 --data-dir {folder}"), "its balances"),
-        (format!("hoga up --data-dir {folder}"), "keep it running; then produce, deposit, tail --follow"),
+        (demo, "goes on from the stored state"),
+        (format!("hoga tail executions --limit 3 {log}"), "trades, decoded"),
+        (format!("hoga tail order-events --key demo-0007 --limit 3 {log}"), "an account's orders"),
+        (format!("hoga balances demo-0007 {log}"), "its balances"),
+        (format!("hoga up {log}"), "keep it running; then produce, deposit, tail --follow"),
     ] {
         writeln!(out, "  {command:<76}  {what}")?;
     }

@@ -50,7 +50,7 @@ fn an_order_is_traded_and_settled_and_everything_is_there_after_a_restart() {
     let balances = place.run("balances bob").printed(&["TOTAL", "HELD", "AVAILABLE"]).out;
     let rows: Vec<Vec<&str>> = balances.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[1..], [vec!["BTC", "1.996", "0.006", "1.99"], vec!["KRW", "379924", "0", "379924"]]);
-    place.run("hash --state").expect(3, &["`hoga up` has the machines"]);
+    place.run("hash --state").expect(3, &["`hoga up` (or `hoga run`) has the machines"]);
     assert_eq!(up.stop(), 0, "SIGTERM ends it cleanly");
     let before = place.run("hash executions journal order-events").printed(&["executions", "journal"]).out;
     place.run("hash --state").printed(&["holds/0", "equal"]);

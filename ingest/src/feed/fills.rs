@@ -15,7 +15,7 @@ use super::script::order_and_event;
 use hoga_core::records::{Execution, Liquidity, OrderEvent, OrderEventKind, RecordKind, Side};
 use hoga_core::{ClientId, Decimal, OrderId, Record, Topic, TradeId};
 use hoga_topics::channel::{AcceptedBody, AcceptedReader, ReaderPosition};
-use hoga_topics::{Log, Visibility};
+use hoga_topics::{Arrival, Log, Visibility};
 use std::collections::HashMap;
 
 /// A trade of a feed.
@@ -128,8 +128,13 @@ fn each(
     let partition = plan.target(topic);
     let end = log.bounds(partition)?.end;
     let mut reader = AcceptedReader::open(log, partition, ReaderPosition::default(), Visibility::Written)?;
+    let mut arrival = Arrival::new(log, partition);
     while reader.position() < end {
-        let Some(accepted) = reader.read()? else { break };
+        let Some(accepted) = reader.read()? else {
+            arrival.wait(reader.position())?;
+            continue;
+        };
+        arrival.came();
         let AcceptedBody::Record(frame) = accepted.body else { continue };
         if frame.kind != kind {
             continue;

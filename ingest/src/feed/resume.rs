@@ -13,7 +13,7 @@ use super::plan::FeedPlan;
 use super::script::Step;
 use hoga_core::records::RecordKind;
 use hoga_core::{Timestamp, Topic};
-use hoga_topics::{Log, Visibility};
+use hoga_topics::{Arrival, Log, Visibility};
 
 /// The topics that a feed writes.
 pub const WRITTEN: [Topic; 3] = [Topic::Control, Topic::Accounts, Topic::Orders];
@@ -51,9 +51,10 @@ pub(crate) fn index(topic: Topic) -> usize {
     WRITTEN.iter().position(|written| *written == topic).expect("a feed writes to control, accounts and orders only")
 }
 
-/// Whether somebody wrote it who is no machine; copies of claims are the owners'.
+/// Whether somebody wrote it who is no machine; copies of claims are the owners', and a log's settings are its own.
 fn is_unsequenced(value: &[u8]) -> bool {
-    hoga_schemas::open(value).is_ok_and(|frame| frame.origin.is_none() && frame.kind != RecordKind::Claim)
+    let of_the_log = |kind| matches!(kind, RecordKind::Claim | RecordKind::LogSettings);
+    hoga_schemas::open(value).is_ok_and(|frame| frame.origin.is_none() && !of_the_log(frame.kind))
 }
 
 /// Reads how much of a plan stands in the log.
@@ -78,12 +79,15 @@ fn progress(log: &dyn Log, plan: &FeedPlan, topic: Topic) -> Result<Progress, Fe
     let mut next = expected.next();
     let mut reader = log.reader(partition, 0, Visibility::Written)?;
     let (mut batch, mut progress) = (Vec::new(), Progress::default());
+    let mut arrival = Arrival::new(log, partition);
     while reader.position() < bounds.end {
         batch.clear();
         reader.poll(1_024, &mut batch)?;
         if batch.is_empty() {
-            break;
+            arrival.wait(reader.position())?;
+            continue;
         }
+        arrival.came();
         for stored in &batch {
             progress.newest = progress.newest.max(Some(stored.time));
             let value = stored.value.as_deref().unwrap_or_default();
