@@ -99,8 +99,7 @@ fn a_full_disk_stops_the_writer_and_keeps_what_was_acknowledged() {
     let lines = format!("{GOOD}\n").repeat(20_000);
     let script = format!("trap '' XFSZ; ulimit -f 1000; exec {} produce lines", env!("CARGO_BIN_EXE_hoga"));
     std::fs::write(place.path().join("lines"), lines).expect("written");
-    let output =
-        std::process::Command::new("sh").args(["-c", &script]).current_dir(place.path()).output().expect("sh runs");
+    let output = place.program("sh").args(["-c", &script]).output().expect("sh runs");
     let said = crate::hoga::Said::from(output);
     assert_eq!(said.code, 4, "{said:?}");
     assert!(said.err.contains("File too large") && said.err.contains("log"), "{said:?}");

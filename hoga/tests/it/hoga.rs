@@ -67,8 +67,15 @@ impl Place {
 
     /// The command with these arguments, parted by spaces, without the caller's settings.
     pub fn command(&self, args: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hoga"));
-        command.args(args.split_whitespace()).current_dir(self.path());
+        let mut command = self.program(env!("CARGO_BIN_EXE_hoga"));
+        command.args(args.split_whitespace());
+        command
+    }
+
+    /// Another program, here, without the caller's settings.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.current_dir(self.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HOGA_") {
                 command.env_remove(name);
