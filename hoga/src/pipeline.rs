@@ -10,6 +10,8 @@ use crate::exit::Failure;
 use crate::http::{Exchange, Server};
 use crate::machines;
 use crate::progress::Progress;
+#[cfg(feature = "kafka")]
+use crate::site::Place;
 use crate::site::Site;
 use crate::stop::Stop;
 use hoga_core::MachineKind;
@@ -66,6 +68,10 @@ impl Pipeline {
         }
         let runtime = Runtime::start(Arc::clone(&site.log), Arc::new(store), setup)?;
         exchange.show(runtime.watch());
+        #[cfg(feature = "kafka")]
+        if let Place::Kafka { log, .. } = &site.place {
+            exchange.show_kafka(log.clone());
+        }
         let shutdown = Duration::from_secs(config.shutdown_s);
         Ok(Self { runtime, log: Arc::clone(&site.log), process, shutdown, http })
     }

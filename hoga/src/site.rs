@@ -20,6 +20,8 @@ pub use kafka::{make as make_topics, open_existing as open_kafka, options as kaf
 use crate::cli::Context;
 use crate::exit::Failure;
 use hoga_core::Settings;
+#[cfg(feature = "kafka")]
+use hoga_topics::KafkaLog;
 use hoga_topics::embedded::EmbeddedLog;
 use hoga_topics::{Log, TimeMode};
 use std::fmt;
@@ -63,6 +65,8 @@ pub enum Place {
         brokers: String,
         /// What stands before each topic's name.
         prefix: String,
+        /// The log once more, by its own type: it counts what others do not.
+        log: KafkaLog,
     },
 }
 
@@ -139,7 +143,7 @@ impl Site {
         match &self.place {
             Place::Own(_) | Place::Served => format!("--data-dir {}", self.folder.display()),
             #[cfg(feature = "kafka")]
-            Place::Kafka { brokers, prefix } => kafka::flags(brokers, prefix),
+            Place::Kafka { brokers, prefix, .. } => kafka::flags(brokers, prefix),
         }
     }
 }
@@ -150,7 +154,7 @@ impl fmt::Display for Site {
         match &self.place {
             Place::Own(_) | Place::Served => write!(f, "{}", self.folder.display()),
             #[cfg(feature = "kafka")]
-            Place::Kafka { brokers, prefix } => f.write_str(&kafka::name(brokers, prefix)),
+            Place::Kafka { brokers, prefix, .. } => f.write_str(&kafka::name(brokers, prefix)),
         }
     }
 }

@@ -1,15 +1,17 @@
-//! What a process shows of its machines: `/metrics` and `/health`.
+//! What a process shows of its machines, and of its log on Kafka: `/metrics` and `/health`.
 //!
 //! Invariant: health says what the machines say. A process that restores is not yet healthy; one that stands by for
 //! another is; one whose machine has failed no longer is.
 
-use super::metrics;
+use super::metrics::{self, Page};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hoga_runtime::{MachinePhase, MachineStatus};
+#[cfg(feature = "kafka")]
+use hoga_topics::KafkaLog;
 use serde_json::json;
 use std::sync::{Arc, OnceLock};
 
@@ -19,12 +21,28 @@ type Machines = Box<dyn Fn() -> Vec<MachineStatus> + Send + Sync>;
 #[derive(Default)]
 pub struct Exchange {
     machines: OnceLock<Machines>,
+    #[cfg(feature = "kafka")]
+    kafka: OnceLock<KafkaLog>,
 }
 
 impl Exchange {
     /// From here on shows what `machines` says whenever it is asked. Only the first call counts.
     pub fn show(&self, machines: impl Fn() -> Vec<MachineStatus> + Send + Sync + 'static) {
         let _ = self.machines.set(Box::new(machines));
+    }
+
+    /// From here on `/metrics` shows the log on Kafka too. Only the first call counts.
+    #[cfg(feature = "kafka")]
+    pub fn show_kafka(&self, log: KafkaLog) {
+        let _ = self.kafka.set(log);
+    }
+
+    fn metrics(&self, page: &mut Page) {
+        metrics::machines(page, &self.statuses().unwrap_or_default());
+        #[cfg(feature = "kafka")]
+        if let Some(log) = self.kafka.get() {
+            metrics::kafka::log(page, &log.metrics());
+        }
     }
 
     /// None before they are started.
@@ -41,8 +59,12 @@ pub fn routes(exchange: Option<Arc<Exchange>>) -> Router {
 type Shown = State<Option<Arc<Exchange>>>;
 
 async fn show_metrics(State(exchange): Shown) -> Response {
-    let statuses = exchange.and_then(|exchange| exchange.statuses()).unwrap_or_default();
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&statuses)).into_response()
+    let mut page = Page::default();
+    metrics::build(&mut page);
+    if let Some(exchange) = exchange {
+        exchange.metrics(&mut page);
+    }
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page.into_text()).into_response()
 }
 
 async fn show_health(State(exchange): Shown) -> Response {

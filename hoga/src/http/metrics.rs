@@ -1,12 +1,17 @@
-//! Statuses as Prometheus text (format 0.0.4): one family for each number, one line for each machine.
+//! What a process counts, as Prometheus text (format 0.0.4): one family for each number, one line for each machine.
 //!
 //! Invariants:
 //! 1. Names are `hoga_` and what is counted, with the unit; counters end in `_total`, and begin again at 0 with the
 //!    process, as Prometheus expects.
 //! 2. Families and lines come in a fixed order, so that two scrapes can be compared.
 
+#[cfg(feature = "kafka")]
+pub mod kafka;
+mod page;
+
+pub use page::Page;
+
 use hoga_runtime::{MachinePhase, MachineStatus};
-use std::fmt::Write;
 
 /// What the text is.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -62,28 +67,30 @@ const fn counter(name: &'static str, help: &'static str, of: fn(&MachineStatus) 
 }
 
 /// All families of these machines.
-pub fn text(statuses: &[MachineStatus]) -> String {
-    let mut out = String::new();
+pub fn machines(page: &mut Page, statuses: &[MachineStatus]) {
     for Family { name, kind, help, of } in FAMILIES {
-        family(&mut out, name, kind, help);
+        page.family(name, kind, help);
         for status in statuses {
             if let Some(value) = of(status) {
-                line(&mut out, name, &labels(status), value);
+                page.line(name, &labels(status), value);
             }
         }
     }
     let name = "hoga_machine_phase";
-    family(&mut out, name, "gauge", "1 for the phase that the machine is in, 0 for the others");
+    page.family(name, "gauge", "1 for the phase that the machine is in, 0 for the others");
     for status in statuses {
         for phase in PHASES {
             let labels = format!("{},phase=\"{phase}\"", labels(status));
-            line(&mut out, name, &labels, u64::from(phase == label(&status.phase)));
+            page.line(name, &labels, u64::from(phase == label(&status.phase)));
         }
     }
+}
+
+/// What is running.
+pub fn build(page: &mut Page) {
     let name = "hoga_build_info";
-    family(&mut out, name, "gauge", "1; the version is a label");
-    line(&mut out, name, concat!("version=\"", env!("CARGO_PKG_VERSION"), "\""), 1);
-    out
+    page.family(name, "gauge", "1; the version is a label");
+    page.line(name, concat!("version=\"", env!("CARGO_PKG_VERSION"), "\""), 1);
 }
 
 fn label(phase: &MachinePhase) -> &'static str {
@@ -99,12 +106,4 @@ fn label(phase: &MachinePhase) -> &'static str {
 
 fn labels(status: &MachineStatus) -> String {
     format!("machine=\"{}\",partition=\"{}\"", status.kind, status.partition)
-}
-
-fn family(out: &mut String, name: &str, kind: &str, help: &str) {
-    writeln!(out, "# HELP {name} {help}.\n# TYPE {name} {kind}").expect("writing to a text");
-}
-
-fn line(out: &mut String, name: &str, labels: &str, value: u64) {
-    writeln!(out, "{name}{{{labels}}} {value}").expect("writing to a text");
 }

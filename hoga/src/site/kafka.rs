@@ -250,10 +250,10 @@ fn site(context: &Context, options: &KafkaOptions, log: KafkaLog, found: LogSett
     let beside = context.settings.config.data_dir.as_deref().unwrap_or(Path::new(folder::PARENT));
     folder::refuse_file(beside)?;
     Ok(Site {
-        log: Arc::new(log),
+        log: Arc::new(log.clone()),
         settings: found.settings,
         folder: beside.join(format!("kafka-{}", found.log)),
-        place: Place::Kafka { brokers, prefix },
+        place: Place::Kafka { brokers, prefix, log },
     })
 }
 

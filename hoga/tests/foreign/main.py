@@ -40,6 +40,8 @@ NONSENSE = 200
 KEYED = {"orders", "accounts", "books", "executions", "ticks", "depth", "order-events", "journal", "candles"}
 # Records that stand in every partition, or in their machine's, whatever their key.
 EVERYWHERE = {"AssetListing", "InstrumentListing", "FeeSchedule", "PhaseChange", "RulesVersion", "Claim", "Clock"}
+# Records that count and that `hoga tail` does not show: they tell of the log, not of what is traded.
+OF_THE_LOG = {"Clock", "LogSettings"}
 
 failures = []
 
@@ -230,7 +232,7 @@ class Audit:
             shown = as_shown(self.registry.text(record.schema_id), record.kind, record.fields, {})
             if (line.get("kind"), shown.pop("origin"), shown) != (record.kind, line.get("origin"), line.get("record")):
                 different.append((partition, offset, shown, line))
-            if tables[partition].accepts(key, record) and record.kind != "Clock":
+            if tables[partition].accepts(key, record) and record.kind not in OF_THE_LOG:
                 mine.append((partition, offset))
             if topic in KEYED and record.kind not in EVERYWHERE and not forged(record, self.unsequenced[topic]):
                 if partition != (murmur2(key) & 0x7FFFFFFF) % partitions:
