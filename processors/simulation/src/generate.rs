@@ -1,0 +1,357 @@
+//! A script from a seed.
+//!
+//! The generator knows what it has let happen, not what came of it: who is asleep, whom it has killed, how much time
+//! has passed. Everything else the run finds out.
+
+use crate::flow::Flow;
+use crate::rng::Rng;
+use crate::script::{Act, Forgery, Post, Script, Setup, Spoiling, Trouble, Way};
+use hoga_core::{MachineKind, Topic};
+
+/// Acts of a script after its setup.
+const LEAST_ACTS: u64 = 500;
+const MORE_ACTS: u64 = 900;
+/// Processes at a time.
+const MOST_PROCESSES: usize = 3;
+
+/// How this seed's world is.
+struct Climate {
+    /// Faults in 1,000 acts.
+    troubles: u64,
+    /// Whether computers crash.
+    crashes: bool,
+    /// Whether owners' clocks are off.
+    skews: bool,
+    /// Commands in 1,000 acts.
+    commands: u64,
+}
+
+/// A process that the generator knows to be there.
+struct Known {
+    number: u32,
+    /// For so many acts more it does not read `owners`.
+    blind: u32,
+}
+
+struct Generator {
+    rng: Rng,
+    setup: Setup,
+    climate: Climate,
+    flow: Flow,
+    acts: Vec<Act>,
+    processes: Vec<Known>,
+    started: u32,
+    /// Commands: when each was sent and how long it is valid.
+    sent: Vec<(i64, i64)>,
+    elapsed: i64,
+    /// A machine that is not stepped for a while.
+    napping: Option<(MachineKind, u32)>,
+}
+
+/// The script of a seed.
+pub fn generate(seed: u64) -> Script {
+    let mut rng = Rng::new(seed);
+    let crashes = rng.chance(450);
+    let setup = Setup {
+        seed,
+        partitions: 1 + rng.below(3) as u32,
+        loses_unsynced: crashes,
+        batch_records: 1 + rng.below(9) as usize,
+        undelivered_records: 4 + rng.below(40) as usize,
+        accounts_ahead_records: if rng.chance(200) { 10 } else { 10_000 },
+        snapshot_every_records: 3 + rng.below(40),
+        max_open_orders: 3 + rng.below(20) as u32,
+        max_client_ids: 12 + rng.below(60) as u32,
+        max_pending: 1 + rng.below(4) as u32,
+        depth_snapshot_every: 1 + rng.below(12),
+    };
+    let climate = Climate {
+        troubles: *rng.pick(&[0, 15, 40, 90]),
+        crashes,
+        skews: rng.chance(300),
+        commands: *rng.pick(&[70, 120, 220]),
+    };
+    let (acts, processes, sent) = (Vec::new(), Vec::new(), Vec::new());
+    let flow = Flow::new();
+    let mut generator =
+        Generator { rng, setup, climate, flow, acts, processes, started: 0, sent, elapsed: 0, napping: None };
+    generator.begin();
+    for _ in 0..LEAST_ACTS + generator.rng.below(MORE_ACTS) {
+        generator.step();
+    }
+    generator.finish();
+    Script { setup, acts: generator.acts }
+}
+
+impl Generator {
+    fn post(&mut self, post: Post) {
+        let valid = match &post {
+            Post::Place { valid_ms, .. } | Post::Amend { valid_ms, .. } | Post::Cancel { valid_ms, .. } => *valid_ms,
+            _ => 0,
+        };
+        let number = self.sent.len() as u32;
+        self.sent.push((self.elapsed, valid));
+        self.acts.push(Act::Post(number, post));
+    }
+
+    fn advance(&mut self, ms: i64) {
+        self.elapsed += ms;
+        self.acts.push(Act::Advance(ms));
+    }
+
+    /// Lists, opens, funds. In some worlds nobody waits until one thing is through before the next is sent.
+    fn begin(&mut self) {
+        self.started = 1;
+        self.processes.push(Known { number: 0, blind: 0 });
+        self.acts.push(Act::Start(0, if self.rng.chance(500) { Way::Alone } else { Way::Wanted }));
+        let patient = self.rng.chance(800);
+        let (listings, openings, fundings) = (self.flow.listings(), self.flow.openings(), self.flow.fundings());
+        for posts in [listings, openings, fundings] {
+            posts.into_iter().for_each(|post| self.post(post));
+            if patient {
+                self.acts.push(Act::Settle);
+            }
+        }
+        self.acts.push(Act::Sync);
+    }
+
+    fn start(&mut self) {
+        let process = self.started;
+        let way = match self.rng.below(10) {
+            0..5 => Way::Alone,
+            5..8 => Way::Wanted,
+            _ => Way::Standby,
+        };
+        self.started += 1;
+        // A newer process claims; an older one sometimes does not notice for a while.
+        if self.rng.chance(500)
+            && let Some(older) = self.processes.last_mut()
+        {
+            older.blind = 20 + self.rng.below(150) as u32;
+        }
+        self.processes.push(Known { number: process, blind: 0 });
+        self.acts.push(Act::Start(process, way));
+    }
+
+    fn step(&mut self) {
+        for process in &mut self.processes {
+            process.blind = process.blind.saturating_sub(1);
+        }
+        let Climate { troubles, commands, .. } = self.climate;
+        let die = self.rng.below(1_000);
+        if die < commands {
+            let command = self.flow.command(&mut self.rng);
+            return self.post(command);
+        }
+        if die < commands + troubles {
+            return self.trouble();
+        }
+        match self.rng.below(1_000) {
+            0..150 => self.pass_time(),
+            150..166 => self.repeat(),
+            166..178 => {
+                let operation = self.flow.operation(&mut self.rng);
+                self.post(operation);
+            }
+            178..192 => {
+                let tick = self.flow.tick(&mut self.rng);
+                self.post(tick);
+            }
+            192..204 => self.come_and_go(),
+            204..208 if self.climate.crashes => self.crash(),
+            208..214 => self.tear(),
+            214..218 if self.climate.skews => self.skew(),
+            218..230 => self.acts.push(Act::Sync),
+            230..238 => self.forge(),
+            238..248 => self.twist(),
+            248..251 => self.burst(),
+            251..254 => self.die_at_work(),
+            254..258 => self.assign(),
+            258..262 => self.napping = self.rng.chance(600).then(|| self.machine()),
+            _ => self.work(),
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let ms = match self.rng.below(300) {
+            0 => self.rng.between(60_000, 700_000),
+            1..4 => self.rng.between(3_000, 12_000),
+            4..20 => self.rng.between(300, 1_500),
+            _ => self.rng.between(1, 40),
+        };
+        self.advance(ms);
+    }
+
+    /// Sends a command again; some at the last moment at which they are valid, some just after.
+    fn repeat(&mut self) {
+        let number = self.rng.below(self.sent.len() as u64) as u32;
+        let (at, valid) = self.sent[number as usize];
+        let left = at + valid - self.elapsed;
+        if (0..60_000).contains(&left) && self.rng.chance(500) {
+            let past = self.rng.between(0, 2);
+            self.advance(left + past);
+        }
+        self.acts.push(Act::Repeat(number));
+    }
+
+    fn partition(&mut self, topic: Topic) -> u32 {
+        match topic {
+            Topic::Owners | Topic::Control | Topic::Instruments | Topic::DeadLetters => 0,
+            _ => self.rng.below(u64::from(self.setup.partitions)) as u32,
+        }
+    }
+
+    fn machine(&mut self) -> (MachineKind, u32) {
+        use MachineKind::{Holds, Matching};
+        // Where money moves, more goes wrong.
+        let machine =
+            if self.rng.chance(450) { *self.rng.pick(&[Holds, Matching]) } else { *self.rng.pick(MachineKind::ALL) };
+        (machine, self.partition(machine.input()))
+    }
+
+    fn one_trouble(&mut self) -> Trouble {
+        match self.rng.below(5) {
+            0 => Trouble::Lose,
+            1 => Trouble::LoseAck,
+            2 => Trouble::Repeat,
+            3 => Trouble::Late(self.rng.between(1, 400)),
+            _ => Trouble::DelayAck(self.rng.between(1, 400)),
+        }
+    }
+
+    fn trouble(&mut self) {
+        let topic = *self.rng.pick(Topic::ALL);
+        let partition = self.partition(topic);
+        for _ in 0..1 + self.rng.below(3) {
+            let trouble = self.one_trouble();
+            self.acts.push(Act::Fault(topic, partition, trouble));
+        }
+    }
+
+    fn come_and_go(&mut self) {
+        if self.processes.is_empty() || (self.processes.len() < MOST_PROCESSES && self.rng.chance(550)) {
+            return self.start();
+        }
+        let at = self.rng.below(self.processes.len() as u64) as usize;
+        let number = self.processes[at].number;
+        if self.rng.chance(250) {
+            return self.acts.push(Act::Stop(number));
+        }
+        self.processes.remove(at);
+        self.acts.push(Act::Kill(number));
+    }
+
+    fn crash(&mut self) {
+        let kept = self.rng.below(30);
+        self.processes.clear();
+        self.acts.push(Act::Crash(kept));
+        self.start();
+    }
+
+    fn tear(&mut self) {
+        let (machine, partition) = self.machine();
+        let (newest, percent) = (self.rng.below(3) as usize, self.rng.below(100) as usize);
+        self.acts.push(Act::Tear { machine, partition, newest, percent });
+    }
+
+    fn skew(&mut self) {
+        let Some(process) = self.any_process() else { return };
+        let ms = *self.rng.pick(&[-5_000, -900, 0, 0, 900, 1_500, 400_000]);
+        self.acts.push(Act::Skew(process, ms));
+    }
+
+    fn any_process(&mut self) -> Option<u32> {
+        // The newest most often: the others are the ones that sleep.
+        let count = self.processes.len() as u64;
+        let at = (count > 0).then(|| self.rng.below(count).max(self.rng.below(count)))?;
+        Some(self.processes[at as usize].number)
+    }
+
+    fn assign(&mut self) {
+        let (machine, partition) = self.machine();
+        let Some(process) = self.any_process() else { return };
+        let wanted = self.rng.chance(600);
+        self.acts.push(Act::Assign { process, machine, partition, wanted });
+    }
+
+    fn forge(&mut self) {
+        let topic = *self.rng.pick(&[Topic::Accounts, Topic::Books]);
+        let forgery = *self.rng.pick(&[
+            Forgery::NoOrigin,
+            Forgery::OldEpoch,
+            Forgery::FutureEpoch,
+            Forgery::FarNumber,
+            Forgery::OldNumber,
+            Forgery::WrongTopic,
+        ]);
+        let partition = self.partition(topic);
+        self.acts.push(Act::Forge(topic, partition, forgery));
+    }
+
+    /// An owner that does not know yet that it is replaced goes on, and wrongly.
+    fn twist(&mut self) {
+        let (machine, partition) = self.machine();
+        let Some(process) = self.processes.iter().find(|process| process.blind > 0).map(|process| process.number)
+        else {
+            return;
+        };
+        self.acts.push(Act::Twist { process, machine, partition });
+        let steps = 1 + self.rng.below(4) as u32;
+        self.acts.push(Act::Run { process, machine, partition, steps });
+    }
+
+    fn burst(&mut self) {
+        for _ in 0..10 + self.rng.below(40) {
+            let command = self.flow.command(&mut self.rng);
+            self.post(command);
+        }
+    }
+
+    /// A process dies in the middle of a step: of what it sent a part is lost.
+    fn die_at_work(&mut self) {
+        let (machine, partition) = self.machine();
+        let Some(process) = self.any_process() else { return };
+        for topic in machine.outputs() {
+            let to = self.partition(*topic);
+            for _ in 0..self.rng.below(4) {
+                let trouble = if self.rng.chance(700) { Trouble::Lose } else { Trouble::LoseAck };
+                self.acts.push(Act::Fault(*topic, to, trouble));
+            }
+        }
+        let steps = 1 + self.rng.below(3) as u32;
+        self.acts.push(Act::Run { process, machine, partition, steps });
+        self.processes.retain(|known| known.number != process);
+        self.acts.push(Act::Kill(process));
+    }
+
+    /// Some part of some process goes on.
+    fn work(&mut self) {
+        let Some(process) = self.any_process() else { return self.start() };
+        let blind = self.processes.iter().any(|known| known.number == process && known.blind > 0);
+        match self.rng.below(100) {
+            0..35 if !blind && self.napping.is_none() => self.acts.push(Act::Round(process)),
+            35..50 if !blind => self.acts.push(Act::Look(process)),
+            _ => {
+                let (machine, partition) = self.machine();
+                if self.napping != Some((machine, partition)) {
+                    let steps = 1 + self.rng.below(4) as u32;
+                    self.acts.push(Act::Run { process, machine, partition, steps });
+                }
+            }
+        }
+    }
+
+    /// Some scripts end with a trusted topic that is damaged.
+    fn finish(&mut self) {
+        if !self.rng.chance(120) {
+            return;
+        }
+        let topic = *self.rng.pick(&[Topic::Accounts, Topic::Books]);
+        let spoiling = *self.rng.pick(&[Spoiling::NoRecord, Spoiling::WrongHash]);
+        let partition = self.partition(topic);
+        self.acts.push(Act::Spoil(topic, partition, spoiling));
+        for _ in 0..30 {
+            self.work();
+        }
+    }
+}
