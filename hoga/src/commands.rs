@@ -15,6 +15,7 @@ mod registry;
 mod run;
 mod set_fees;
 mod set_phase;
+mod simulate;
 mod tail;
 mod topics;
 mod up;
@@ -66,6 +67,8 @@ pub enum Command {
     /// Measure this machine: each stage on Kafka beside a bare loop of consumers and producers
     #[cfg(feature = "kafka")]
     Bench(bench::Args),
+    /// Run the whole pipeline in memory under faults, and judge it
+    Simulate(simulate::Args),
     /// Print the settings in force and where each comes from
     Config(config::Args),
 }
@@ -92,6 +95,7 @@ impl Command {
             Self::Hash(args) => args.run(context),
             #[cfg(feature = "kafka")]
             Self::Bench(args) => args.run(context),
+            Self::Simulate(args) => args.run(context),
             Self::Config(args) => args.run(context),
         }
     }

@@ -229,6 +229,8 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("HOGA_CONFIG", "the configuration file"),
     ("HOGA_KAFKA_CACHE", "scripts/kafka: where Kafka's jars are kept, `~/.cache/hoga` unless given"),
     ("HOGA_KAFKA_HEAP", "scripts/kafka: each broker's heap, 512m unless given"),
+    ("HOGA_FIRST_SEED", "tests of hoga-simulation: the first seed, 0 unless given"),
+    ("HOGA_SEEDS", "tests of hoga-simulation: how many seeds, 100 unless given"),
     ("HOGA_TEST_DATA", "tests: the folder of recorded order flow, `../shared/data` unless given"),
     ("HOGA_UPDATE", "tests: write expected files (this page, docs/topics.md) instead of comparing"),
 ];

@@ -38,8 +38,13 @@ const EDGES: &[(&str, Edge, &str)] = &[
     ("hoga-ingest", uses, "hoga-topics"),
     ("hoga-ingest", never, "hoga-runtime"),
     ("hoga-ingest", never, "tokio"),
+    ("hoga-simulation", uses, "hoga-runtime"),
+    ("hoga-simulation", never, "hoga-ingest"),
+    ("hoga-core", never, "hoga-simulation"),
+    ("hoga-runtime", never, "hoga-simulation"),
     ("hoga", uses, "hoga-runtime"),
     ("hoga", uses, "hoga-ingest"),
+    ("hoga", uses, "hoga-simulation"),
     ("hoga", uses, "axum"),
 ];
 
