@@ -242,10 +242,7 @@ impl OwnersView {
     /// A view of all that is there now, of a log whose `owners` was never cut.
     pub fn open(log: &dyn Log) -> Result<Self, OwnersError> {
         let mut view = Self::resume(log, SavedOwners::default())?;
-        let (end, mut arrival) = (log.bounds(OWNERS)?.end, Arrival::new(log, OWNERS));
-        while view.next_offset < end {
-            if view.poll()? { arrival.came() } else { arrival.wait(view.next_offset)? }
-        }
+        view.read_all(log)?;
         Ok(view)
     }
 
@@ -258,6 +255,20 @@ impl OwnersView {
         Ok(Self { reader, batch: Vec::new(), next_offset: offset, owners })
     }
 
+    /// Reads all that is there now.
+    pub fn read_all(&mut self, log: &dyn Log) -> Result<(), OwnersError> {
+        self.read_to(log, log.bounds(OWNERS)?.end)
+    }
+
+    /// Reads up to `end`, which is there, and no further.
+    pub fn read_to(&mut self, log: &dyn Log, end: u64) -> Result<(), OwnersError> {
+        let mut arrival = Arrival::new(log, OWNERS);
+        while self.next_offset < end {
+            if self.read(end)? { arrival.came() } else { arrival.wait(self.next_offset)? }
+        }
+        Ok(())
+    }
+
     /// Reads on to the end of what has come; whether there was anything new.
     pub fn poll(&mut self) -> Result<bool, OwnersError> {
         let before = self.next_offset;
@@ -266,7 +277,7 @@ impl OwnersView {
     }
 
     /// Reads on, not past `until`; whether there was anything before it.
-    pub fn read(&mut self, until: u64) -> Result<bool, OwnersError> {
+    fn read(&mut self, until: u64) -> Result<bool, OwnersError> {
         let left = usize::try_from(until.saturating_sub(self.next_offset)).unwrap_or(usize::MAX);
         self.batch.clear();
         self.reader.poll(left.min(1_024), &mut self.batch)?;

@@ -1,7 +1,7 @@
 //! How far a partition may be cut, and what keeps the rest: decided from facts, without looking at anything.
 //!
-//! Whoever cuts finds the facts ([`Facts`]), asks [`plan`], reads up to there, asks [`unmarked`] of the channels as they
-//! stand there, and stores them before the log drops anything.
+//! Whoever cuts finds the facts ([`Facts`]), asks [`plan`], reads up to there or to the first record that is not
+//! [`marked`], and stores the channels as they stand there before the log drops anything.
 //!
 //! Invariants:
 //! 1. Only what is durable is cut, and only by the topic's rule in the catalogue.
@@ -18,8 +18,10 @@ mod tests;
 
 use crate::catalogue::{self, Kept};
 use crate::owners::Owners;
-use crate::{Bounds, ChannelKey, ChannelTable, TopicPartition};
+use crate::{Bounds, ChannelKey, TopicPartition};
 use hoga_core::MachineKind;
+use hoga_core::records::MarkOutput;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a partition's cut depends on, as it was found.
@@ -127,15 +129,13 @@ fn by_snapshots(facts: &Facts) -> Option<(u64, Limit)> {
     }
 }
 
-/// What the channels of a partition of `at.topic`, as they stand where it is to be cut, forbid: the offset behind which
-/// the newest mark of a channel no longer covers what it wrote, the lowest of all channels'. `None`: marks cover all.
-pub fn unmarked(at: TopicPartition, channels: &ChannelTable, owners: &Owners) -> Option<(u64, Limit)> {
-    let uncovered = channels.channels().filter_map(|(name, channel)| {
-        let mark = owners.of(name.machine, name.partition).and_then(|owned| owned.mark.as_ref());
-        let outputs = mark.map_or(&[][..], |standing| &standing.mark.outputs);
-        let output = outputs.iter().find(|output| (output.topic, output.partition) == (at.topic, at.partition));
-        let (number, behind) = output.map_or((0, 0), |output| (output.number, output.offset + 1));
-        (channel.number > number).then_some((behind, Limit::Unmarked(name)))
+/// How far the newest marks cover what machines wrote into a partition: the last number that is covered, by channel.
+/// Of a channel that is not named no mark tells.
+pub fn marked(at: TopicPartition, owners: &Owners) -> BTreeMap<ChannelKey, u64> {
+    let marks = owners.machines().filter_map(|(machine, partition, owned)| {
+        let mark = &owned.mark.as_ref()?.mark;
+        let is_here = |output: &&MarkOutput| (output.topic, output.partition) == (at.topic, at.partition);
+        Some((ChannelKey { machine, partition }, mark.outputs.iter().find(is_here)?.number))
     });
-    uncovered.min()
+    marks.collect()
 }

@@ -174,28 +174,6 @@ impl AcceptedReader {
         Ok(if self.advance(end)? { Some(self.current()) } else { None })
     }
 
-    /// Passes over what stands before `until` as if it had been read; false: not all of it is there yet. Called again
-    /// it goes on. Only for readers from which nothing is read otherwise.
-    pub fn pass(&mut self, until: u64) -> Result<bool, ReadError> {
-        loop {
-            while let Some(record) = self.batch.get(self.used).filter(|record| record.offset < until) {
-                judge(&mut self.channels, &mut self.dropped, self.partition, record)?;
-                self.next_offset = record.offset + 1;
-                self.used += 1;
-            }
-            let beyond = self.used < self.batch.len();
-            if beyond || self.next_offset >= until {
-                // Offsets between its last record and `until` are nobody's.
-                self.next_offset = self.next_offset.max(until);
-                return Ok(true);
-            }
-            let left = usize::try_from(until - self.next_offset).unwrap_or(usize::MAX);
-            if self.fill(left.min(4_096))? == 0 {
-                return Ok(false);
-            }
-        }
-    }
-
     /// The next offset: everything before it was yielded or dropped.
     pub fn position(&self) -> u64 {
         self.next_offset

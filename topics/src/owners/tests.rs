@@ -106,7 +106,7 @@ fn owners_log(script: &str) -> MemoryLog {
 /// The view as of `offset`, to go on from.
 fn saved(log: &MemoryLog, offset: u64) -> SavedOwners {
     let mut view = OwnersView::resume(log, SavedOwners::default()).unwrap();
-    while view.read(offset).unwrap() {}
+    view.read_to(log, offset).unwrap();
     assert_eq!(view.position(), offset);
     view.save()
 }

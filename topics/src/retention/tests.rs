@@ -1,7 +1,6 @@
 //! Plans as tables: facts in a line, the cut and its limit in a line.
 
 use super::*;
-use crate::channel::Channel;
 use hoga_core::records::{Claim, Mark, MarkOutput};
 use hoga_core::{Record, Timestamp, Topic};
 
@@ -110,39 +109,22 @@ fn every_rule_of_the_catalogue_names_what_keeps_the_rest() {
     }
 }
 
-const DEPTH: TopicPartition = TopicPartition::new(Topic::Depth, 1);
-
-/// The channels of `depth/1` by writer and number, the newest marks by writer, number and offset.
-fn uncovered(channels: &[(u32, u64)], marks: &[(u32, u64, u64)]) -> Option<(u64, String)> {
+#[test]
+fn marks_tell_how_far_each_channel_of_a_partition_is_covered() {
     let (machine, topic) = (MachineKind::Matching, Topic::Depth);
-    let mut table = ChannelTable::default();
-    for (partition, number) in channels {
-        let channel = Channel { epoch: Some(0), number: *number, ..Channel::default() };
-        table.seed(ChannelKey { machine, partition: *partition }, channel);
-    }
     let mut owners = Owners::default();
-    for (partition, number, offset) in marks {
-        let (partition, number, offset) = (*partition, *number, *offset);
+    for partition in 0..3 {
         let claim = Claim { machine, partition, replaces: None, epoch: None, process: "p".into() };
         assert!(owners.apply(0, Timestamp(0), &Record::Claim(claim)));
-        let outputs = vec![
-            MarkOutput { topic, partition: 0, number: 99, offset: 99, hash: 0 },
-            MarkOutput { topic, partition: 1, number, offset, hash: 0 },
-        ];
+    }
+    let output = |partition, number| MarkOutput { topic, partition, number, offset: 9, hash: 0 };
+    for (partition, outputs) in [(0, vec![output(0, 7), output(1, 5)]), (1, vec![output(0, 8), output(1, 0)])] {
         let mark = Mark { machine, partition, epoch: 0, next_offset: 0, outputs };
         assert!(owners.apply(1, Timestamp(0), &Record::Mark(mark)));
     }
-    unmarked(DEPTH, &table, &owners).map(|(offset, limit)| (offset, limit.to_string()))
-}
-
-#[test]
-fn what_no_mark_covers_stays() {
-    assert_eq!(uncovered(&[], &[]), None);
-    assert_eq!(uncovered(&[(0, 5), (1, 7)], &[(0, 5, 50), (1, 9, 90)]), None);
-    let behind =
-        |offset: u64, partition: u32| Some((offset, format!("what matching/{partition} wrote behind its newest mark")));
-    assert_eq!(uncovered(&[(0, 6), (1, 7)], &[(0, 5, 50), (1, 9, 90)]), behind(51, 0));
-    assert_eq!(uncovered(&[(0, 6), (1, 7)], &[(0, 5, 50), (1, 6, 40)]), behind(41, 1));
-    assert_eq!(uncovered(&[(0, 0), (1, 7)], &[(0, 0, 50)]), behind(0, 1), "it never marked");
-    assert_eq!(uncovered(&[(0, 0)], &[]), None, "it wrote nothing");
+    let covered = |partition| {
+        let marked = marked(TopicPartition::new(topic, partition), &owners);
+        marked.into_iter().map(|(channel, number)| (channel.partition, number)).collect::<Vec<_>>()
+    };
+    assert_eq!((covered(0), covered(1), covered(2)), (vec![(0, 7), (1, 8)], vec![(0, 5), (1, 0)], vec![]));
 }
