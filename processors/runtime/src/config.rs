@@ -1,5 +1,6 @@
 //! How a runtime is set up.
 
+use crate::cuts::Cuts;
 use crate::placement::Placement;
 use hoga_core::{Machine, MachineKind, Settings};
 use std::fmt;
@@ -70,6 +71,8 @@ pub struct RuntimeConfig {
     pub limits: Limits,
     /// Who writes snapshots.
     pub snapshot_writer: SnapshotWriter,
+    /// What was known where the log was cut.
+    pub cuts: Arc<Cuts>,
     /// Makes machines.
     pub factory: Factory,
     /// For tests: holds an owner still.
@@ -86,6 +89,7 @@ impl RuntimeConfig {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits::default(),
             snapshot_writer: SnapshotWriter::default(),
+            cuts: Arc::new(Cuts::none()),
             factory,
             before_apply: None,
         }

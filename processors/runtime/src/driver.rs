@@ -86,7 +86,8 @@ impl Context {
         let (machine, partition) = (self.machine, self.input.partition);
         let replaces = self.process.owners(|owners| owners.of(machine, partition).map(|owned| owned.epoch));
         let claiming = Claiming::new(machine, partition, &self.process.config.process, replaces);
-        Phase::Claiming { claiming, follower: None }
+        let follower = self.process.is_shared().then(Follower::default);
+        Phase::Claiming { claiming, follower }
     }
 
     fn owner(&self, epoch: u64) -> Owner {
@@ -138,7 +139,7 @@ impl Driver {
 
     /// Does what can be done now; `now` is wall time. An error stops the driver; later steps do nothing.
     pub fn step(&mut self, now: Timestamp) -> Result<Progress, DriverError> {
-        let stepped = match self.try_step(now) {
+        let stepped = match self.try_step(now).or_else(|error| self.after_cut(error)) {
             Err(error) if error.is_handover() && self.context.process.is_shared() => self.hand_over(&error),
             stepped => stepped,
         };
@@ -164,6 +165,28 @@ impl Driver {
             Phase::Active(active) => active.step(&mut self.context, now),
             Phase::Stopped => Ok(IDLE),
         }
+    }
+
+    /// What was to be read is cut, behind snapshots and marks that are newer than those known here. An owner was asleep
+    /// and another has gone on, or it stands further back than the newest snapshot: it begins again there, with a new
+    /// claim. Who follows restores again. Without newer marks there is nothing to begin with.
+    fn after_cut(&mut self, error: DriverError) -> Result<Progress, DriverError> {
+        let Context { process, machine, input, .. } = &self.context;
+        let (process, machine, input) = (process.clone(), *machine, *input);
+        let marked = process.marked(machine, input.partition);
+        if !error.is_cut() || process.catch_up().is_err() {
+            return Err(error);
+        }
+        self.check_fence()?;
+        if matches!(error, DriverError::MissingInput { .. }) && process.marked(machine, input.partition) == marked {
+            return Err(error);
+        }
+        tracing::warn!(%machine, %input, "{error}; beginning again there");
+        if matches!(self.phase, Phase::Learning { .. } | Phase::Active(_)) {
+            self.context.writer = process.log.writer()?;
+            self.phase = self.context.claim_newest();
+        }
+        Ok(BUSY)
     }
 
     fn end(&mut self, why: &str) -> Progress {
@@ -297,7 +320,7 @@ impl Driver {
         };
         let (epoch, context) = (*epoch, &mut self.context);
         let copy = |lane: usize| (token::COPY << SEQUENCE_BITS) | lane as u64;
-        let worked = learning.step(&mut *context.writer, copy)?;
+        let worked = learning.step(&*context.process.log, &mut *context.writer, copy)?;
         let Some(learned) = learning.learned() else { return Ok(Progress { worked, wake_at: None }) };
         let Context { process, machine, input, .. } = &*context;
         let marked = context.owned(epoch, Ownership::marked)?;

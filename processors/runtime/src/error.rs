@@ -1,7 +1,18 @@
 //! What stops a driver, or keeps a runtime from starting. Each message says where, and what to do.
 
+use crate::cuts::CutError;
 use hoga_core::MachineKind;
 use hoga_topics::{LogError, OwnersError, ReadError, TopicPartition};
+
+/// The object store refused, or does not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {source}; is the place there, and may this process use it?")]
+pub struct StoreError {
+    /// What was being done, to which object.
+    pub what: String,
+    /// The store's error.
+    pub source: object_store::Error,
+}
 
 /// Why a driver stopped.
 #[derive(Debug, thiserror::Error)]
@@ -104,19 +115,24 @@ pub enum DriverError {
         replayed: u64,
     },
     /// The store of snapshots does not answer.
-    #[error("{what}: {source}")]
-    Store {
-        /// What was being done, to which file.
-        what: String,
-        /// The store's error.
-        source: object_store::Error,
-    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl DriverError {
     /// Whether the driver stopped because another process rightly does its work.
     pub fn is_handover(&self) -> bool {
         matches!(self, Self::Fenced { .. })
+    }
+
+    /// Whether what was to be read is cut.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(
+            self,
+            Self::Log(LogError::Cut { .. })
+                | Self::Read(ReadError::Log(LogError::Cut { .. }))
+                | Self::MissingInput { .. }
+        )
     }
 }
 
@@ -129,6 +145,9 @@ pub enum RuntimeError {
     /// The topic `owners` cannot be followed.
     #[error(transparent)]
     Owners(#[from] OwnersError),
+    /// `owners` was cut, and what was known there is not.
+    #[error(transparent)]
+    Cut(CutError),
     /// The store of snapshots does not answer.
     #[error(transparent)]
     Store(DriverError),
@@ -155,4 +174,14 @@ pub enum RuntimeError {
     /// Not all machines were running in time.
     #[error("not all machines are running in time: {0}")]
     NotRunning(String),
+}
+
+impl From<CutError> for RuntimeError {
+    fn from(error: CutError) -> Self {
+        match error {
+            CutError::Log(error) => Self::Log(error),
+            CutError::Owners(error) => Self::Owners(error),
+            error => Self::Cut(error),
+        }
+    }
 }

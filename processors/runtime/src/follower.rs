@@ -10,7 +10,7 @@ use crate::error::DriverError;
 use crate::process::Process;
 use crate::restore::{Restored, restore};
 use hoga_core::MachineKind;
-use hoga_topics::{LogError, ReadError, TopicPartition};
+use hoga_topics::TopicPartition;
 
 /// A standby's machine.
 #[derive(Default)]
@@ -33,8 +33,8 @@ impl Follower {
             return Ok(true);
         };
         match apply(restored, process.config.limits.batch_records, marked, &mut self.applied) {
-            Err(DriverError::Read(ReadError::Log(LogError::Cut { offset, start, .. }))) => {
-                tracing::warn!(%machine, %input, offset, start, "the input was cut past what was followed: restoring again");
+            Err(error) if error.is_cut() => {
+                tracing::warn!(%machine, %input, "{error}; it followed up to there: restoring again");
                 self.restored = None;
                 Ok(true)
             }

@@ -5,8 +5,8 @@
 //! 1. A channel is known once its owner read its own claim's copy: behind it readers take nothing of former owners.
 //! 2. What is learned is what a reader from offset 0 has accepted at that copy: the same table judges.
 //! 3. A copy whose answer was lost is sent again, as often as it takes.
-//! 4. Of an output that is cut behind the mark what is left counts: less is then known than readers have accepted, and
-//!    what is written again they drop as repeats, by number.
+//! 4. Where an output is cut behind the mark, or while it is read, copies of claims may be gone, and who is still heard
+//!    there is not known: what the mark says counts alone. What is then written again readers drop, by number.
 //! 5. In a recorded log a copy has the time of the record before it, so that no partition's time jumps: for that the
 //!    output is read to its end before the copy is sent. In an empty partition it is the least time there is.
 //!
@@ -20,7 +20,8 @@ use hoga_core::{MachineKind, Record, Timestamp};
 use hoga_schemas::Frame;
 use hoga_topics::channel::Channel;
 use hoga_topics::{
-    ChannelKey, ChannelTable, Log, LogRecord, ReadError, Reader, TimeMode, TopicPartition, Verdict, Visibility, Writer,
+    ChannelKey, ChannelTable, Log, LogError, LogRecord, ReadError, Reader, TimeMode, TopicPartition, Verdict,
+    Visibility, Writer,
 };
 
 /// Records read from an output in one step.
@@ -45,6 +46,10 @@ struct Output {
     to: TopicPartition,
     reader: Box<dyn Reader>,
     table: ChannelTable,
+    /// What the newest mark says of the channel.
+    marked: Channel,
+    /// Something behind the mark was cut.
+    is_cut: bool,
     copy_sent: bool,
     /// In a recorded log: where the output ended at first, and the newest time read.
     recorded: Option<Recorded>,
@@ -101,10 +106,15 @@ impl Learning {
     }
 
     /// Reads on and sends copies that are due; whether anything was done. `token` makes a copy's token of its lane.
-    pub fn step(&mut self, writer: &mut dyn Writer, token: impl Fn(usize) -> u64) -> Result<bool, DriverError> {
+    pub fn step(
+        &mut self,
+        log: &dyn Log,
+        writer: &mut dyn Writer,
+        token: impl Fn(usize) -> u64,
+    ) -> Result<bool, DriverError> {
         let mut worked = false;
         for (lane, output) in self.outputs.iter_mut().enumerate().filter(|(_, output)| output.learned.is_none()) {
-            worked |= output.read(self.owner, &mut self.batch)?;
+            worked |= output.read(log, self.owner, &mut self.batch)?;
             if output.is_copy_due() {
                 let time = output.recorded.map(|recorded| recorded.newest);
                 writer.send(output.to, self.key.as_bytes(), &self.copy, time, token(lane))?;
@@ -140,13 +150,12 @@ impl Output {
         to: TopicPartition,
         marked: Option<(u64, &MarkOutput)>,
     ) -> Result<Self, DriverError> {
-        let mut table = ChannelTable::default();
         let bounds = log.bounds(to)?;
         let is_recorded = log.time_mode() == TimeMode::Recorded;
         let recorded = is_recorded.then_some(Recorded { end: bounds.end, newest: LEAST_TIME });
-        let mut from = bounds.start;
+        let (mut from, mut behind, mut standing) = (bounds.start, 0, Channel::default());
         if let Some((epoch, output)) = marked {
-            let behind = output.offset + 1;
+            behind = output.offset + 1;
             if behind > bounds.end {
                 let what = format!("a mark names its offset {}, it ends at {}", output.offset, bounds.end);
                 let (machine, input) = (owner.machine, owner.input);
@@ -156,10 +165,13 @@ impl Output {
             from = from.max(if is_recorded { output.offset } else { behind });
             let offset = (output.number > 0).then_some(output.offset);
             let (number, hash) = (output.number, output.hash);
-            table.seed(owner.channel(), Channel { epoch: Some(epoch), number, hash, offset, parked_at: None });
+            standing = Channel { epoch: Some(epoch), number, hash, offset, parked_at: None };
         }
+        let mut table = ChannelTable::default();
+        table.seed(owner.channel(), standing);
         let reader = log.reader(to, from, Visibility::Written)?;
-        Ok(Self { to, reader, table, copy_sent: false, recorded, learned: None })
+        let is_cut = bounds.start > behind;
+        Ok(Self { to, reader, table, marked: standing, is_cut, copy_sent: false, recorded, learned: None })
     }
 
     fn is_copy_due(&self) -> bool {
@@ -167,22 +179,45 @@ impl Output {
         self.learned.is_none() && !self.copy_sent && is_read
     }
 
-    fn read(&mut self, owner: Owner, batch: &mut Vec<LogRecord>) -> Result<bool, DriverError> {
+    fn read(&mut self, log: &dyn Log, owner: Owner, batch: &mut Vec<LogRecord>) -> Result<bool, DriverError> {
         batch.clear();
-        self.reader.poll(BATCH, batch)?;
+        match self.reader.poll(BATCH, batch) {
+            Err(LogError::Cut { start, .. }) => {
+                self.begin_again(log, owner, start)?;
+                return Ok(true);
+            }
+            polled => polled?,
+        }
         if let (Some(recorded), Some(last)) = (&mut self.recorded, batch.last()) {
             recorded.newest = last.time.max(LEAST_TIME);
         }
         for record in batch.iter() {
             let Some(Ok(frame)) = record.value.as_deref().map(hoga_schemas::open) else { continue };
             let of_channel = frame.origin.as_ref().map_or(frame.kind == RecordKind::Claim, |origin| {
-                origin.machine == owner.machine && origin.partition == owner.input.partition
+                !self.is_cut && origin.machine == owner.machine && origin.partition == owner.input.partition
             });
             if of_channel && self.judge(owner, record, &frame)? {
                 break;
             }
         }
         Ok(!batch.is_empty())
+    }
+
+    /// Reads on where the output begins now. The own copy may be gone: another is sent.
+    fn begin_again(&mut self, log: &dyn Log, owner: Owner, start: u64) -> Result<(), DriverError> {
+        match log.reader(self.to, start, Visibility::Written) {
+            Ok(reader) => {
+                self.reader = reader;
+                self.table = ChannelTable::default();
+                self.table.seed(owner.channel(), self.marked);
+                self.is_cut = true;
+                self.copy_sent = false;
+                Ok(())
+            }
+            // Cut once more: the old reader will tell again where.
+            Err(LogError::Cut { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Judges a record as every reader does; whether it was the own claim's copy.

@@ -21,12 +21,16 @@
 //! 11. What is undecodable in a trusted topic stops the machine; what is forged is dropped and counted.
 //! 12. Everything that waits has a bound: undelivered effects, accounts ahead of holds, parked channels, snapshots.
 //!
-//! Left out on purpose: who should own what (placement), cutting topics, and standbys that take snapshots at leisure.
+//! [`Cutter`] cuts topics by the rules of retention; [`Cuts`] is where readers of what was cut begin.
+//!
+//! Left out on purpose: who should own what (placement), and standbys that take snapshots at leisure.
 
 mod active;
 mod beats;
+mod blocking;
 mod claim;
 mod config;
+mod cuts;
 mod decide;
 mod driver;
 mod engine;
@@ -51,11 +55,13 @@ mod status;
 mod tests;
 
 pub use config::{BeforeApply, Factory, Limits, RuntimeConfig, SnapshotWriter};
+pub use cuts::{CutError, CutOptions, Cuts, Cutter, PlannedCut};
 pub use driver::{Driver, Progress};
 pub use engine::Counter;
-pub use error::{DriverError, RuntimeError};
+pub use error::{DriverError, RuntimeError, StoreError};
 pub use placement::{Placement, Role, Seat};
 pub use process::Process;
 pub use replay::{Replayed, replay};
 pub use runtime::{Runtime, StopReport, StoppedMachine, process_name};
+pub use snapshot::usable::StoredSnapshots;
 pub use status::{Alarms, Counts, MachinePhase, MachineStatus};

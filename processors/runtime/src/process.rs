@@ -3,12 +3,14 @@
 //! Invariant: a driver acts on `owners` as of the process's last step: a process that sleeps knows nothing new.
 
 use crate::config::RuntimeConfig;
+use crate::cuts::{CutError, Cuts};
 use crate::decide::{Decision, View, decide, has_standby};
 use crate::error::RuntimeError;
 use crate::liveness::{Bound, Liveness};
 use crate::placement::{Hold, Placement, Role, Seat};
 use crate::signs::Signs;
 use crate::snapshot::Snapshots;
+use crate::snapshot::usable::fingerprint;
 use crate::status::MachineStatus;
 use hoga_core::{MachineKind, Timestamp};
 use hoga_topics::owners::Owners;
@@ -17,10 +19,7 @@ use object_store::ObjectStore;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use xxhash_rust::xxh3::xxh3_64;
 
-/// The rules that this release's machines follow; another number is another machine.
-const RULES: u32 = 1;
 /// A process that ends waits for a living standby for so many bounds on silence.
 const HANDOVER_BOUNDS: i64 = 4;
 
@@ -77,11 +76,10 @@ impl Process {
     ) -> Result<Arc<Self>, RuntimeError> {
         let snapshots = Snapshots::new(log.clone(), store, config.limits.snapshots_kept, config.snapshot_writer)
             .map_err(RuntimeError::Thread)?;
-        let view = OwnersView::open(&*log)?;
+        let view = config.cuts.owners(&*log)?;
         let bound = Bound::new(config.placement.takeover_after());
-        let settings = postcard::to_allocvec(&(RULES, &config.settings)).expect("settings are plain data");
         let process = Self {
-            fingerprint: xxh3_64(&settings),
+            fingerprint: fingerprint(&config.settings),
             bound,
             view_position: AtomicU64::new(view.position()),
             known: Mutex::new(Known { view, liveness: Liveness::new(&config.process, bound) }),
@@ -148,16 +146,32 @@ impl Process {
 
     /// Reads on in `owners` and gives a sign of life when one is due; whether anything was new.
     pub fn step(&self, now: Timestamp) -> Result<bool, RuntimeError> {
-        let mut known = lock(&self.known);
-        let Known { view, liveness } = &mut *known;
-        let new = view.poll()?;
+        let new = self.look()?;
+        let giving_away = self.is_shared() && self.is_stopping();
+        lock(&self.signs).step(now, self.stamp(now), giving_away, || self.statuses())?;
+        Ok(new)
+    }
+
+    /// Reads on in `owners`; whether anything was new.
+    fn look(&self) -> Result<bool, RuntimeError> {
+        self.read_owners(|cuts, view| cuts.follow(&*self.log, view))
+    }
+
+    /// Reads all that `owners` says now, though it may have to wait for it.
+    pub(crate) fn catch_up(&self) -> Result<(), RuntimeError> {
+        self.read_owners(|cuts, view| cuts.follow_to_end(&*self.log, view)).map(|_| ())
+    }
+
+    fn read_owners(
+        &self,
+        read: impl FnOnce(&Cuts, &mut OwnersView) -> Result<bool, CutError>,
+    ) -> Result<bool, RuntimeError> {
+        let Known { view, liveness } = &mut *lock(&self.known);
+        let new = read(&self.config.cuts, view)?;
         if new {
             liveness.update(view.owners());
         }
         self.view_position.store(view.position(), Ordering::Release);
-        drop(known);
-        let giving_away = self.is_shared() && self.is_stopping();
-        lock(&self.signs).step(now, self.stamp(now), giving_away, || self.statuses())?;
         Ok(new)
     }
 

@@ -10,8 +10,9 @@ use crate::error::DriverError;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
 use crate::snapshot::store::Name;
+use crate::snapshot::usable;
 use hoga_core::{Machine, MachineKind};
-use hoga_topics::{AcceptedReader, Bounds, Log, ReaderPosition, TopicPartition, Visibility};
+use hoga_topics::{AcceptedReader, Bounds, ReaderPosition, TopicPartition, Visibility};
 
 /// An engine that stands at its reader's position.
 pub(crate) struct Restored {
@@ -76,25 +77,9 @@ fn load(
     input: TopicPartition,
     name: Name,
 ) -> Result<(Engine<Box<dyn Machine>>, ReaderPosition), String> {
-    let Snapshot { header, state } = process.snapshots.get(machine, input.partition, name)?;
-    if header.fingerprint != process.fingerprint {
-        return Err("it was taken with other rules or settings".into());
-    }
-    if header.partitions != partition_counts(&*process.log, machine) {
-        return Err(format!("it was taken with other partition counts: {:?}", header.partitions));
-    }
-    let agrees = header.witness.agrees(&*process.log, input, header.input.offset).map_err(|error| error.to_string())?;
-    if !agrees {
-        return Err(
-            "the records before it are others than those it was taken behind: it is of another past of this log".into(),
-        );
-    }
+    let Snapshot { header, state } =
+        usable::fit(&*process.log, &process.snapshots, process.fingerprint, machine, input.partition, name)?;
     let mut engine = fresh(process, machine, input);
     engine.load(header.engine, &state)?;
     Ok((engine, header.input))
-}
-
-/// The partition counts of what a machine writes: another count sends its effects elsewhere.
-pub(crate) fn partition_counts(log: &dyn Log, machine: MachineKind) -> Vec<(hoga_core::Topic, u32)> {
-    machine.outputs().iter().map(|topic| (*topic, log.partitions(*topic))).collect()
 }

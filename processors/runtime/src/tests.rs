@@ -1,7 +1,9 @@
 //! The runtime's tests: `rules` has one for each invariant of the crate's header, `schedules` random schedules with
-//! faults, `takeover` processes that share a log, `threads` the threaded runtime. `machine`, `market` and `world` are
+//! faults, `takeover` processes that share a log, `threads` the threaded runtime, `cutting`
+//! topics that are cut. `machine`, `market` and `world` are
 //! what they run.
 
+mod cutting;
 mod machine;
 mod market;
 mod rules;

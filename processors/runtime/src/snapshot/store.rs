@@ -7,13 +7,14 @@
 
 use super::format;
 use super::witness::Witness;
+use crate::blocking::BlockingStore;
 use crate::config::SnapshotWriter;
 use crate::error::DriverError;
 use bytes::Bytes;
 use hoga_core::MachineKind;
 use hoga_topics::{Log, TopicPartition};
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -72,12 +73,12 @@ impl Snapshots {
         kept: usize,
         writer: SnapshotWriter,
     ) -> std::io::Result<Self> {
-        let files = Arc::new(Files::new(log, store)?);
+        let files = Arc::new(Files { log, store: BlockingStore::new(store)? });
         let background = match writer {
             SnapshotWriter::Inline => None,
             SnapshotWriter::Background => {
                 let (sender, jobs) = sync_channel::<Job>(WAITING);
-                let files = Files::new(files.log.clone(), files.store.clone())?;
+                let files = Files { log: files.log.clone(), store: files.store.another()? };
                 let run = move || jobs.iter().for_each(|job| files.run(job, kept));
                 Some((sender, std::thread::Builder::new().name("hoga-snapshots".into()).spawn(run)?))
             }
@@ -103,6 +104,7 @@ impl Snapshots {
     /// One snapshot, or what is wrong with it.
     pub fn get(&self, machine: MachineKind, partition: u32, name: Name) -> Result<format::Snapshot, String> {
         let bytes = self.files.get(machine, partition, name).map_err(|error| error.to_string())?;
+        let bytes = bytes.ok_or("it is gone: newer ones have made it superfluous")?;
         let snapshot = format::decode(&bytes)?;
         let header = &snapshot.header;
         let inside = (header.machine, header.partition, header.input.offset, header.epoch);
@@ -139,18 +141,16 @@ impl Drop for Snapshots {
     }
 }
 
-/// The store, called from threads that are not async.
+/// What an object is, in messages.
+const WHAT: &str = "snapshot";
+
+/// The store, and the log whose inputs the snapshots are of.
 struct Files {
     log: Arc<dyn Log>,
-    store: Arc<dyn ObjectStore>,
-    io: Mutex<tokio::runtime::Runtime>,
+    store: BlockingStore,
 }
 
 impl Files {
-    fn new(log: Arc<dyn Log>, store: Arc<dyn ObjectStore>) -> std::io::Result<Self> {
-        Ok(Self { log, store, io: Mutex::new(tokio::runtime::Builder::new_current_thread().build()?) })
-    }
-
     fn run(&self, mut job: Job, kept: usize) {
         match self.put(&mut job.snapshot).and_then(|()| self.delete_old(&job, kept)) {
             Ok(()) => job.outcomes.written.fetch_add(1, Ordering::Release),
@@ -171,26 +171,21 @@ impl Files {
         }
         header.witness = Witness::of(&*self.log, input, offset)?;
         let path = Name { offset, epoch: header.epoch }.path(header.machine, header.partition);
-        let payload = PutPayload::from(format::encode(snapshot));
-        self.wait("writing snapshot", &path, self.store.put(&path, payload)).map(|_| ())
+        Ok(self.store.put(WHAT, &path, format::encode(snapshot).into())?)
     }
 
-    fn get(&self, machine: MachineKind, partition: u32, name: Name) -> Result<Bytes, DriverError> {
-        let path = name.path(machine, partition);
-        let read = async { self.store.get(&path).await?.bytes().await };
-        self.wait("reading snapshot", &path, read)
+    fn get(&self, machine: MachineKind, partition: u32, name: Name) -> Result<Option<Bytes>, DriverError> {
+        Ok(self.store.get(WHAT, &name.path(machine, partition))?)
     }
 
     fn delete(&self, machine: MachineKind, partition: u32, name: Name) -> Result<(), DriverError> {
-        let path = name.path(machine, partition);
-        self.wait("deleting snapshot", &path, self.store.delete(&path))
+        Ok(self.store.delete(WHAT, &name.path(machine, partition))?)
     }
 
     fn list(&self, machine: MachineKind, partition: u32) -> Result<Vec<Name>, DriverError> {
         let folder = Path::from(format!("{machine}/{partition}"));
-        let listed = self.wait("listing snapshots", &folder, self.store.list_with_delimiter(Some(&folder)))?;
-        let names = listed.objects.iter().filter_map(|object| Name::parse(object.location.filename()?));
-        let mut names: Vec<Name> = names.collect();
+        let listed = self.store.list(WHAT, &folder)?;
+        let mut names: Vec<Name> = listed.iter().filter_map(|file| Name::parse(file)).collect();
         names.sort_unstable();
         Ok(names)
     }
@@ -202,16 +197,6 @@ impl Files {
             self.delete(machine, partition, *name)?;
         }
         Ok(())
-    }
-
-    fn wait<T>(
-        &self,
-        what: &str,
-        path: &Path,
-        work: impl Future<Output = object_store::Result<T>>,
-    ) -> Result<T, DriverError> {
-        let io = self.io.lock().expect("no holder of this lock panics");
-        io.block_on(work).map_err(|source| DriverError::Store { what: format!("{what} {path}"), source })
     }
 }
 

@@ -34,7 +34,8 @@ impl Witness {
     }
 }
 
-fn hash(log: &dyn Log, input: TopicPartition, from: u64, to: u64) -> Result<u64, LogError> {
+/// A hash over the records from an offset on, up to before `to`.
+pub(crate) fn hash(log: &dyn Log, input: TopicPartition, from: u64, to: u64) -> Result<u64, LogError> {
     let mut reader = log.reader(input, from, Visibility::Written)?;
     let (mut hash, mut batch) = (Xxh3::new(), Vec::new());
     let arrival = Arrival::new(log, input);

@@ -1,5 +1,5 @@
 //! Random schedules: processes that start, sleep, wake and die, a log that loses, repeats and delays, computers that
-//! crash, snapshots that tear. After each the auditor must find every effect accepted once.
+//! crash, snapshots that tear, topics that are cut. After each the auditor must find every effect accepted once.
 
 use super::market::Market;
 use super::world::{Node, PARTITIONS, World};
@@ -30,6 +30,8 @@ struct Schedule {
     /// Some of them asleep: whoever is not stepped for a while knows nothing of what happened meanwhile.
     nodes: Vec<Node>,
     crashes: bool,
+    /// Topics are cut; then no snapshot tears: what is cut away only they know.
+    cuts: bool,
     /// Orders for the real machines; none: deposits for toys.
     market: Option<Market>,
     /// Whether its processes share the log: each with some seats, wanted or stood by for.
@@ -42,7 +44,8 @@ impl Schedule {
         let crashes = rng.next(2) == 0;
         let durability = if crashes { Durability::AtSync } else { Durability::Immediate };
         let world = World::new(mode, durability, Some(Box::new(SeededFaults::new(seed, RATES))));
-        Self { rng, world, nodes: Vec::new(), crashes, market: None, shared: false }
+        let cuts = mode == TimeMode::Wall && rng.next(2) == 0;
+        Self { rng, world, nodes: Vec::new(), crashes, cuts, market: None, shared: false }
     }
 
     /// Processes with standbys.
@@ -73,10 +76,14 @@ impl Schedule {
         self.nodes.clear();
         let mut last = self.world.start();
         self.world.settle(&mut last);
-        self.world.audit();
-        if self.market.is_none() {
-            self.world.audit_toys();
-        }
+        self.world.check_cut_readers();
+        let toys = self.market.is_none();
+        self.world.on_whole_log(|world| {
+            world.audit();
+            if toys {
+                world.audit_toys();
+            }
+        });
         self.world.stop_and_compare(last);
         let executions = (0..PARTITIONS).map(|partition| TopicPartition::new(Topic::Executions, partition));
         executions.map(|at| self.world.read_all(at).channels().channels().map(|(_, c)| c.number).sum::<u64>()).sum()
@@ -99,10 +106,11 @@ impl Schedule {
                 self.nodes.swap_remove(at);
             }
             226..228 if self.crashes => self.crash(),
-            228..232 => self.tear(),
+            228..232 if !self.cuts => self.tear(),
             232..240 => hoga_topics::Log::sync(&self.world.log).unwrap(),
             240..244 if self.shared => self.assign(),
             244..246 if self.shared => self.stop(),
+            246..254 if self.cuts => self.world.cut(),
             _ => self.step(),
         }
     }
@@ -149,7 +157,7 @@ impl Schedule {
                 same.filter(|status| status.phase == MachinePhase::Running).count()
             };
             if self.world.drained() && seats.iter().all(|seat| running(seat) == 1) {
-                self.world.audit();
+                self.world.on_whole_log(|world| world.audit());
                 return;
             }
         }
@@ -193,7 +201,12 @@ impl Schedule {
         if self.rng.next(4) == 0 {
             node.process.step(now).unwrap();
         }
-        let driver = self.rng.next(node.drivers.len() as u64) as usize;
+        // One of a process without a seat, there may be none.
+        let drivers = node.drivers.len() as u64;
+        if drivers == 0 {
+            return;
+        }
+        let driver = self.rng.next(drivers) as usize;
         for _ in 0..=self.rng.next(4) {
             if let Err(error) = node.drivers[driver].step(now) {
                 assert!(error.is_handover(), "{error}");

@@ -1,15 +1,16 @@
 //! A log in memory on virtual time, snapshots in memory, and processes whose steps a test (or a seed) orders.
 
+use super::cutting::Archive;
 use super::machine::{Toy, toys};
 use crate::snapshot::Snapshots;
 use crate::{
-    Driver, Factory, Limits, MachinePhase, MachineStatus, Placement, Process, Role, RuntimeConfig, Seat,
+    Cuts, Driver, Factory, Limits, MachinePhase, MachineStatus, Placement, Process, Role, RuntimeConfig, Seat,
     SnapshotWriter, replay,
 };
 use hoga_core::records::{Clock, Deposit, RecordKind};
 use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, Record, Settings, Timestamp, Topic};
 use hoga_topics::memory::{self, Durability, Faults};
-use hoga_topics::owners::{OwnersView, drained};
+use hoga_topics::owners::drained;
 use hoga_topics::{
     AcceptedReader, ChannelKey, Log, MemoryLog, MemoryOptions, Partitions, ReaderPosition, TimeMode, TopicPartition,
     Visibility, partitioner,
@@ -36,6 +37,10 @@ pub const LIMITS: Limits = Limits {
 pub struct World {
     pub log: MemoryLog,
     pub store: Arc<InMemory>,
+    /// What was known where the log was cut.
+    pub cuts: Arc<Cuts>,
+    /// What was cut off, partition by partition: the archive that is not there yet.
+    pub archive: Archive,
     pub now: Timestamp,
     pub limits: Limits,
     /// The machines that its processes run, and what makes them.
@@ -62,7 +67,9 @@ impl World {
             ..MemoryOptions::default()
         };
         let (log, store) = (MemoryLog::new(options), Arc::new(InMemory::new()));
-        Self { log, store, now: START, limits: LIMITS, kinds: &KINDS, factory: toys(), named: 0, deposited: 0 }
+        let cuts = Arc::new(Cuts::new(Arc::new(InMemory::new()), "cuts").unwrap());
+        let (archive, factory) = (Archive::new(), toys());
+        Self { log, store, cuts, archive, now: START, limits: LIMITS, kinds: &KINDS, factory, named: 0, deposited: 0 }
     }
 
     pub fn plain() -> Self {
@@ -92,6 +99,7 @@ impl World {
         config.placement = Placement::Alone { machines: self.kinds.to_vec() };
         config.limits = self.limits;
         config.snapshot_writer = SnapshotWriter::Inline;
+        config.cuts = self.cuts.clone();
         change(&mut config);
         let process = Process::open(Arc::new(self.log.clone()), self.store.clone(), config)?;
         let drivers =
@@ -197,7 +205,7 @@ impl World {
     }
 
     pub fn drained(&self) -> bool {
-        let view = OwnersView::open(&self.log).unwrap();
+        let view = self.cuts.owners(&self.log).unwrap();
         drained(&self.log, view.owners()).unwrap()
     }
 
@@ -216,11 +224,13 @@ impl World {
     /// Shuts a node down and compares each live state with a replay of the input up to the same offset.
     pub fn stop_and_compare(&mut self, node: Node) -> Vec<MachineStatus> {
         let stopped = self.stop(node);
-        for status in &stopped {
-            let machine = (self.factory)(status.kind, status.partition, &Settings::default());
-            let replayed = replay(&self.log, machine, status.partition, Some(status.next_offset)).unwrap();
-            assert_eq!(status.state_hash, Some(replayed.state_hash), "{}/{}", status.kind, status.partition);
-        }
+        self.on_whole_log(|world| {
+            for status in &stopped {
+                let machine = (world.factory)(status.kind, status.partition, &Settings::default());
+                let replayed = replay(&world.log, machine, status.partition, Some(status.next_offset)).unwrap();
+                assert_eq!(status.state_hash, Some(replayed.state_hash), "{}/{}", status.kind, status.partition);
+            }
+        });
         stopped
     }
 
