@@ -175,7 +175,10 @@ impl Client {
 
     /// Drops what is before an offset; the new start.
     pub fn delete_records(&self, at: TopicPartition, before: u64) -> Result<u64, LogError> {
-        let failed = |error: &KafkaError| self.failed(&format!("{at}: cutting before offset {before}"), error);
+        let failed = |error: &KafkaError| {
+            let needs = needs(error.rdkafka_error_code(), "Delete", self.name(at.topic));
+            self.failed(&format!("{at}: cutting before offset {before}{needs}"), error)
+        };
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(self.name(at.topic), at.partition as i32, offset(before));
         added.map_err(|error| failed(&error))?;
@@ -227,6 +230,18 @@ pub(super) fn failed(options: &KafkaOptions, what: &str, error: &KafkaError, tol
     let what = format!("{what}, of Kafka at {} (does it run there, and may this client use it?)", options.brokers);
     let told = told.map(|told| format!(" ({told})")).unwrap_or_default();
     LogError::Io { what, source: std::io::Error::other(format!("{error}{told}")) }
+}
+
+/// What a client that was refused for want of rights needs; nothing for other errors.
+pub(super) fn needs(code: Option<RDKafkaErrorCode>, operation: &str, topic: &str) -> String {
+    use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
+    match code {
+        Some(TopicAuthorizationFailed | ClusterAuthorizationFailed) => format!(
+            ": this client's principal needs the operation {operation} on the topic {topic} (scripts/kafka-acls \
+             allows what each role needs)"
+        ),
+        _ => String::new(),
+    }
 }
 
 /// Waits for a future on this thread: the administrative calls are the only ones here.

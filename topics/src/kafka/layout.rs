@@ -6,7 +6,7 @@
 //! the check against it names what differs from its first topic.
 
 use super::KafkaOptions;
-use super::client::{Client, wait};
+use super::client::{Client, needs, wait};
 use crate::{LogError, Partitions, TimeMode};
 use hoga_core::Topic;
 use rdkafka::admin::{ConfigResource, ResourceSpecifier};
@@ -61,11 +61,18 @@ pub(super) fn read(client: &Client) -> Result<Option<KafkaLayout>, LogError> {
 
 /// The topics' settings, in the order of their names.
 pub(super) fn describe(client: &Client, names: &[&str]) -> Result<Vec<ConfigResource>, LogError> {
-    let failed = |error| client.failed("asking for the topics' settings", &error);
+    let what = "asking for the topics' settings";
     let resources: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
     let answers = client.administer(|admin, options| wait(admin.describe_configs(&resources, options)));
-    let answers = answers.map_err(failed)?.into_iter();
-    answers.map(|answer| answer.map_err(|code| failed(KafkaError::AdminOp(code)))).collect()
+    let answers = answers.map_err(|error| client.failed(what, &error))?;
+    let described = answers.into_iter().zip(names).map(|(answer, name)| {
+        let refused = |code| {
+            let needs = needs(Some(code), "DescribeConfigs", name);
+            client.failed(&format!("{what}{needs}"), &KafkaError::AdminOp(code))
+        };
+        answer.map_err(refused)
+    });
+    described.collect()
 }
 
 /// The topics of a Kafka, by name.

@@ -80,11 +80,8 @@ fn refusal(code: Option<RDKafkaErrorCode>, topic: &str) -> Option<String> {
     use RDKafkaErrorCode::{
         ClusterAuthorizationFailed, InvalidRecord, InvalidTimestamp, MessageSizeTooLarge, TopicAuthorizationFailed,
     };
-    let acls = "(scripts/kafka-acls allows what each role needs)";
     match code? {
-        TopicAuthorizationFailed | ClusterAuthorizationFailed => {
-            Some(format!("; this client's principal needs the operation Write on the topic {topic} {acls}"))
-        }
+        TopicAuthorizationFailed | ClusterAuthorizationFailed => Some(client::needs(code, "Write", topic)),
         MessageSizeTooLarge => Some(format!("; raise max.message.bytes of the topic {topic}")),
         InvalidRecord | InvalidTimestamp => Some(String::new()),
         _ => None,
@@ -118,9 +115,14 @@ impl Producer {
         let hangs = self.ledger.silent_for(settings::GIVEN_UP_AFTER);
         if hangs {
             tracing::warn!("the producer answers nothing: it is begun anew");
-            self.renew(&self.inner());
+            self.begin_anew();
         }
         hangs
+    }
+
+    /// Gives up what is in flight, and goes on with a new producer.
+    pub fn begin_anew(&self) {
+        self.renew(&self.inner());
     }
 
     /// Puts a new producer in the place of `old`, unless somebody did.
@@ -162,8 +164,11 @@ impl Producer {
                 }
                 _ => {
                     self.ledger.unsent(*back.delivery_opaque);
+                    let needs =
+                        client::needs(given_up.as_ref().map(|(code, _)| *code), "Write", self.client.name(to.topic));
                     let told = given_up.map(|(_, why)| why);
-                    return Err(client::failed(&self.client.options, &format!("{to}: sending a record"), &error, told));
+                    let what = format!("{to}: sending a record{needs}");
+                    return Err(client::failed(&self.client.options, &what, &error, told));
                 }
             }
             if let Err(error) = self.ledger.check() {

@@ -1,7 +1,10 @@
 //! Against a real Kafka, whose address `HOGA_KAFKA` tells; `scripts/kafka start` prints it. Without one the tests say
 //! that they were left out, and in CI they fail.
 
+mod brokers;
+mod faults;
 mod group;
+mod security;
 mod topics;
 
 use super::*;

@@ -3,12 +3,12 @@
 //! Whatever is wrong is named with the command that mends it: one of Kafka's own, because whoever may change a cluster
 //! has those. The number of partitions is never mended: keys would move.
 
-use super::client::{Client, wait};
+use super::client::{Client, needs, wait};
 use super::layout::{self, Found, FoundTopic};
 use super::settings;
 use crate::LogError;
 use rdkafka::admin::{NewTopic, TopicReplication};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::{Duration, Instant};
 
 /// New topics are known to every broker within this.
@@ -39,9 +39,8 @@ pub(super) fn create(client: &Client) -> Result<Vec<String>, LogError> {
             // Somebody else was quicker.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((name, code)) => {
-                return Err(
-                    client.failed(&format!("making the topic {name}"), &rdkafka::error::KafkaError::AdminOp(code))
-                );
+                let what = format!("making the topic {name}{}", needs(Some(code), "Create", &name));
+                return Err(client.failed(&what, &KafkaError::AdminOp(code)));
             }
         }
     }
@@ -103,7 +102,10 @@ fn create_command(client: &Client, name: &str, partitions: u32) -> String {
 }
 
 fn missing(client: &Client, name: &str, partitions: u32) -> String {
-    format!("the topic {name} is missing; make it: {}", create_command(client, name, partitions))
+    format!(
+        "the topic {name} is missing (or this client may not see it, which takes the operation Describe); make it: {}",
+        create_command(client, name, partitions)
+    )
 }
 
 fn wrong_shape(client: &Client, name: &str, partitions: u32, found: &FoundTopic) -> Option<String> {

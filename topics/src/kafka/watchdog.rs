@@ -7,7 +7,7 @@
 //! 2. A partition that is behind and gets nothing is probed before it is judged: a reader fails only with a cause.
 //! 3. It asks Kafka, so nobody else has to wait: readers and writers never do.
 
-use super::client::Client;
+use super::client::{self, Client};
 use super::fetcher::{Fetcher, Fetchers, Pulse};
 use super::lane::{Failure, Lane};
 use super::probe::{Found, probe};
@@ -189,7 +189,7 @@ impl Rounds {
         };
         lane.learn_end(end);
         let moved = seen.next != next;
-        if moved || (next == end && !quiet.complained) || lane.full() {
+        if moved || (next == end && !quiet.complained) || !lane.has_room() {
             *seen = Seen::at(next);
             return;
         }
@@ -218,11 +218,12 @@ impl Rounds {
             }
             Ok(Found::OutOfRange) => self.out_of_range(fetcher, lane, next),
             Ok(Found::Denied) => {
-                let name = self.client.name(lane.at.topic);
-                let why = format!(
-                    "this client may not read it: its principal needs the operation Read on the topic {name} \
-                     (scripts/kafka-acls allows what each role needs)"
+                let needs = client::needs(
+                    Some(RDKafkaErrorCode::TopicAuthorizationFailed),
+                    "Read",
+                    self.client.name(lane.at.topic),
                 );
+                let why = format!("Kafka does not let it be read{needs}");
                 self.fail(lane, Failure::Refused(why));
             }
             Ok(Found::End | Found::Record | Found::Nothing) => {}
