@@ -117,12 +117,7 @@ impl Lane {
         queue.records.len() >= self.max_records || queue.bytes >= MAX_QUEUED_BYTES
     }
 
-    /// Whether it is full.
-    pub fn full(&self) -> bool {
-        self.is_full(&self.queue())
-    }
-
-    /// Whether it is half empty.
+    /// Whether it is half empty: one that was full is read on then, not before.
     pub fn has_room(&self) -> bool {
         let queue = self.queue();
         queue.records.len() <= self.max_records / 2 && queue.bytes <= MAX_QUEUED_BYTES / 2

@@ -1,7 +1,10 @@
 //! The thread itself: commands, pauses, records.
 //!
-//! Invariant: records reach a queue in order, from the offset asked for. A hole is believed only after a second
-//! reading: a control record leaves one, and so would a record that got lost on the way here.
+//! Invariants:
+//! 1. Records reach a queue in order, from the offset asked for. A hole is believed only after a second reading: a
+//!    control record leaves one, and so would a record that got lost on the way here.
+//! 2. A partition whose queue is full is let go of, and assigned again once there is room. librdkafka's own pause and
+//!    resume would do, but a partition that resumes waits up to a second until librdkafka's thread looks at it.
 
 use super::{Command, Shared};
 use crate::kafka::client::{self, Client};
@@ -27,7 +30,8 @@ const BATCH: usize = 1_000;
 
 struct Reading {
     lane: Arc<Lane>,
-    paused: bool,
+    /// Whether the consumer reads it. One whose queue is full is not read.
+    assigned: bool,
     /// The offset at which a hole was found; once more there, it is one.
     hole_at: Option<u64>,
 }
@@ -95,17 +99,14 @@ impl Work {
         for command in commands {
             match command {
                 Command::Open(lane) => self.open(lane)?,
-                Command::Restart(lane) if self.reads(&lane) => {
-                    self.stop(lane.at)?;
-                    self.assign(&lane)?;
-                }
+                Command::Restart(lane) if self.reads(&lane) => self.restart(lane.at)?,
                 Command::Skip(lane, from, to) if self.reads(&lane) => {
                     if lane.skip(from, to) {
                         self.shared.signal.notify();
                     }
                 }
                 Command::Close(lane) if self.reads(&lane) => {
-                    self.stop(lane.at)?;
+                    self.unassign(lane.at)?;
                     self.readings.remove(&lane.at);
                 }
                 // Its reader was quicker.
@@ -120,30 +121,42 @@ impl Work {
     }
 
     fn open(&mut self, lane: Arc<Lane>) -> KafkaResult<()> {
-        self.assign(&lane)?;
-        self.readings.insert(lane.at, Reading { lane, paused: false, hole_at: None });
+        let at = lane.at;
+        self.readings.insert(at, Reading { lane, assigned: false, hole_at: None });
+        self.assign(at)
+    }
+
+    /// Reads a partition from behind its queue on.
+    fn assign(&mut self, at: TopicPartition) -> KafkaResult<()> {
+        let from = client::offset(self.readings[&at].lane.next());
+        self.consumer.incremental_assign(&self.list(at, from)?)?;
+        self.set_assigned(at, true);
         Ok(())
     }
 
-    fn assign(&self, lane: &Lane) -> KafkaResult<()> {
-        self.consumer.incremental_assign(&self.list(lane.at, client::offset(lane.next()))?)
+    /// Reads a partition no more, and drops what librdkafka has of it.
+    fn unassign(&mut self, at: TopicPartition) -> KafkaResult<()> {
+        if self.set_assigned(at, false) {
+            self.consumer.incremental_unassign(&self.list(at, Offset::Invalid)?)?;
+        }
+        Ok(())
     }
 
-    /// Lets go of a partition. It goes on first: librdkafka would remember the pause when it comes again.
-    fn stop(&mut self, at: TopicPartition) -> KafkaResult<()> {
-        let list = self.list(at, Offset::Invalid)?;
-        let reading = self.readings.get_mut(&at).expect("only what is read is stopped");
-        if std::mem::take(&mut reading.paused) {
-            self.consumer.resume(&list)?;
-        }
-        self.consumer.incremental_unassign(&list)
+    fn restart(&mut self, at: TopicPartition) -> KafkaResult<()> {
+        self.unassign(at)?;
+        self.assign(at)
+    }
+
+    /// Whether it was before.
+    fn set_assigned(&mut self, at: TopicPartition, assigned: bool) -> bool {
+        let reading = self.readings.get_mut(&at).expect("it has a reader");
+        std::mem::replace(&mut reading.assigned, assigned)
     }
 
     fn resume(&mut self) -> KafkaResult<()> {
-        let ready = self.readings.iter().filter(|(_, reading)| reading.paused && reading.lane.has_room());
+        let ready = self.readings.iter().filter(|(_, reading)| !reading.assigned && reading.lane.has_room());
         for at in ready.map(|(at, _)| *at).collect::<Vec<_>>() {
-            self.consumer.resume(&self.list(at, Offset::Invalid)?)?;
-            self.readings.get_mut(&at).expect("it was found there").paused = false;
+            self.assign(at)?;
         }
         Ok(())
     }
@@ -161,11 +174,10 @@ impl Work {
                     (at, Offer::Full) => {
                         queued += 1;
                         // At once: until then the consumer gives more of it.
-                        self.pause(at)?;
+                        self.unassign(at)?;
                     }
                     (at, Offer::Hole(_)) => {
-                        self.stop(at)?;
-                        self.assign(&self.readings[&at].lane)?;
+                        self.restart(at)?;
                         break;
                     }
                 },
@@ -178,14 +190,6 @@ impl Work {
             self.shared.signal.notify();
         }
         Ok(())
-    }
-
-    fn pause(&mut self, at: TopicPartition) -> KafkaResult<()> {
-        let reading = self.readings.get_mut(&at).expect("it was just read");
-        if std::mem::replace(&mut reading.paused, true) {
-            return Ok(());
-        }
-        self.consumer.pause(&self.list(at, Offset::Invalid)?)
     }
 
     /// Most errors pass, as a broker that is away. Some are a partition's, and the watchdog finds out whose. After a
