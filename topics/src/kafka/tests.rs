@@ -3,6 +3,7 @@
 
 mod brokers;
 mod faults;
+mod forgeries;
 mod group;
 mod security;
 mod topics;
@@ -171,7 +172,9 @@ fn what_the_broker_does_not_take_fails_the_log_by_name() {
             break error;
         }
     };
-    assert!(error.to_string().contains(&format!("{topic}/0: Kafka refused a record")), "{error}");
+    let (what, way_out) =
+        (format!("{topic}/0: Kafka refused a record"), format!("raise max.message.bytes of the topic {topic}"));
+    assert!(error.to_string().contains(&what) && error.to_string().contains(&way_out), "{error}");
     assert!(acks.iter().all(|ack| ack.token == 7));
 }
 
