@@ -1,6 +1,6 @@
 //! The memory log: for tests and for simulation on virtual time. It keeps everything behind one lock, decides nothing
 //! by chance, and does on demand what networks and computers do: late, lost and repeated records, late and lost
-//! acknowledgements, crashes.
+//! acknowledgements, questions without answer, crashes.
 //!
 //! Invariants:
 //! 1. The same calls in the same order (with a set clock) give the same log, byte for byte.
@@ -21,6 +21,7 @@ use bytes::Bytes;
 use hoga_core::{Timestamp, Topic};
 use state::{Outgoing, State};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Where the append times of a wall log and the delays of faults come from.
@@ -82,9 +83,19 @@ struct Shared {
     max_record_bytes: usize,
     state: Mutex<State>,
     signal: Signal,
+    /// Whether questions get no answer.
+    silent: AtomicBool,
 }
 
 impl Shared {
+    fn bounds(&self, at: TopicPartition) -> Result<Bounds, LogError> {
+        if self.silent.load(Ordering::Acquire) {
+            let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
+            return Err(LogError::Io { what: format!("{at}: asking for its offsets"), source });
+        }
+        self.lock().bounds(at)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
     }
@@ -95,7 +106,15 @@ impl MemoryLog {
     pub fn new(options: MemoryOptions) -> Self {
         let (time_mode, max_record_bytes) = (options.time_mode, options.max_record_bytes);
         let state = Mutex::new(State::new(options));
-        Self { shared: Arc::new(Shared { time_mode, max_record_bytes, state, signal: Signal::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                time_mode,
+                max_record_bytes,
+                state,
+                signal: Signal::default(),
+                silent: AtomicBool::default(),
+            }),
+        }
     }
 
     /// The log's time.
@@ -107,6 +126,12 @@ impl MemoryLog {
     pub fn set_time(&self, time: Timestamp) {
         self.shared.lock().set_time(time);
         self.shared.signal.notify();
+    }
+
+    /// Questions (bounds, new readers) get no answer until it is called with `false`, as of a Kafka whose broker is
+    /// away. What is at work already goes on.
+    pub fn set_silent(&self, silent: bool) {
+        self.shared.silent.store(silent, Ordering::Release);
     }
 
     /// The computer loses its power: what is durable and the next `also` appends survive. Readers and writers of
@@ -148,14 +173,12 @@ impl Log for MemoryLog {
     }
 
     fn bounds(&self, partition: TopicPartition) -> Result<Bounds, LogError> {
-        self.shared.lock().bounds(partition)
+        self.shared.bounds(partition)
     }
 
     fn reader(&self, at: TopicPartition, from: u64, visibility: Visibility) -> Result<Box<dyn Reader>, LogError> {
-        let state = self.shared.lock();
-        crate::log::check_position(at, from, state.bounds(at)?)?;
-        let crashes = state.crashes();
-        drop(state);
+        crate::log::check_position(at, from, self.shared.bounds(at)?)?;
+        let crashes = self.shared.lock().crashes();
         Ok(Box::new(MemoryReader { shared: self.shared.clone(), at, position: from, visibility, crashes }))
     }
 

@@ -21,6 +21,7 @@ use crate::snapshot::witness::Witness;
 use crate::status::{MachinePhase, MachineStatus};
 use hoga_core::records::{Clock, Mark};
 use hoga_core::{Machine, MachineKind, Record, Timestamp, Topic};
+use hoga_topics::owners::{Owners, Ownership};
 use hoga_topics::{AcceptedReader, TimeMode, TopicPartition};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -144,7 +145,7 @@ impl Active {
         if self.read_all {
             return Ok(false);
         }
-        if self.must_wait(context, &limits)? {
+        if self.must_wait(context, &limits) {
             self.held_back += 1;
             return Ok(false);
         }
@@ -162,14 +163,19 @@ impl Active {
         Ok(true)
     }
 
-    fn must_wait(&self, context: &Context, limits: &Limits) -> Result<bool, DriverError> {
-        if is_full(&self.outputs, limits) {
-            return Ok(true);
-        }
-        if context.machine != MachineKind::Admission || self.stage != Stage::Running {
-            return Ok(false);
-        }
-        accounts_are_ahead(context, limits.accounts_ahead_records)
+    fn must_wait(&self, context: &Context, limits: &Limits) -> bool {
+        let admits = context.machine == MachineKind::Admission && self.stage == Stage::Running;
+        is_full(&self.outputs, limits) || (admits && self.accounts_are_ahead(context, limits.accounts_ahead_records))
+    }
+
+    /// Whether any partition of accounts is more than the bound ahead of its holds, by what was delivered there last:
+    /// the log itself is not asked, which on Kafka would take a round trip a step.
+    fn accounts_are_ahead(&self, context: &Context, bound: u64) -> bool {
+        let mut ends = self.outputs.known_ends(Topic::Accounts);
+        ends.any(|(partition, end)| {
+            let holds = |owners: &Owners| owners.of(MachineKind::Holds, partition).map_or(0, Ownership::progress);
+            end.saturating_sub(context.process.owners(holds)) > bound
+        })
     }
 
     /// At the end of the replay: no channel may be ahead of what the whole input gave.
@@ -344,20 +350,4 @@ pub(crate) fn send_clock(context: &mut Context, now: Timestamp, class: u64) -> R
     let clock = hoga_schemas::encode(&Record::Clock(Clock { time: now }));
     context.writer.send(context.input, b"", &clock, None, class << SEQUENCE_BITS)?;
     Ok(())
-}
-
-/// Whether any partition of accounts is more than the bound ahead of its holds.
-fn accounts_are_ahead(context: &Context, bound: u64) -> Result<bool, DriverError> {
-    let log = &*context.process.log;
-    for partition in 0..log.partitions(Topic::Accounts) {
-        // In this order: read later, the end is never behind what holds has done.
-        let done = context
-            .process
-            .owners(|owners| owners.of(MachineKind::Holds, partition).map_or(0, |owned| owned.progress()));
-        let end = log.bounds(TopicPartition::new(Topic::Accounts, partition))?.end;
-        if end.saturating_sub(done) > bound {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -118,8 +118,13 @@ pub struct Driver {
     phase: Phase,
     acks: Vec<Ack>,
     owners_seen: u64,
+    /// The log did not answer: until then it is left alone.
+    paused_until: Option<Timestamp>,
     status: Arc<Mutex<MachineStatus>>,
 }
+
+/// Between an answer that did not come and the next question.
+const PAUSE_MS: i64 = 500;
 
 /// Nothing can be done until the log changes.
 const IDLE: Progress = Progress { worked: false, wake_at: None };
@@ -134,13 +139,19 @@ impl Driver {
         let input = TopicPartition::new(machine.input(), partition);
         let context = Context { process: process.clone(), machine, input, writer: process.log.writer()? };
         let phase = if process.is_shared() { Phase::Following(Follower::default()) } else { context.claim_newest() };
-        Ok(Self { context, phase, acks: Vec::new(), owners_seen: 0, status })
+        Ok(Self { context, phase, acks: Vec::new(), owners_seen: 0, paused_until: None, status })
     }
 
     /// Does what can be done now; `now` is wall time. An error stops the driver; later steps do nothing.
     pub fn step(&mut self, now: Timestamp) -> Result<Progress, DriverError> {
+        let (shared, stopping) = (self.context.process.is_shared(), self.context.process.is_stopping());
+        if self.paused_until.is_some_and(|until| now < until && !stopping) {
+            return Ok(Progress { worked: false, wake_at: self.paused_until });
+        }
+        self.paused_until = None;
         let stepped = match self.try_step(now).or_else(|error| self.after_cut(error)) {
-            Err(error) if error.is_handover() && self.context.process.is_shared() => self.hand_over(&error),
+            Err(error) if error.is_handover() && shared => self.hand_over(&error),
+            Err(error) if error.is_unanswered() && shared && !stopping => self.begin_again(&error, now),
             stepped => stepped,
         };
         match &stepped {
@@ -187,6 +198,20 @@ impl Driver {
             self.phase = self.context.claim_newest();
         }
         Ok(BUSY)
+    }
+
+    /// A shared log that does not answer comes back: until then nothing is done, and then all is begun anew, by a new
+    /// claim where this process was the owner, because what was on its way when the answer did not come is not known.
+    fn begin_again(&mut self, unanswered: &DriverError, now: Timestamp) -> Result<Progress, DriverError> {
+        let Context { process, machine, input, .. } = &self.context;
+        tracing::warn!(%machine, %input, "{unanswered}; it begins again in {PAUSE_MS} ms");
+        self.context.writer = process.log.writer()?;
+        self.phase = match self.phase {
+            Phase::Claiming { .. } | Phase::Learning { .. } | Phase::Active(_) => self.context.claim_newest(),
+            Phase::Following(_) | Phase::Stopped => Phase::Following(Follower::default()),
+        };
+        self.paused_until = Some(now.plus_ms(PAUSE_MS));
+        Ok(Progress { worked: false, wake_at: self.paused_until })
     }
 
     fn end(&mut self, why: &str) -> Progress {

@@ -125,6 +125,17 @@ impl DriverError {
         matches!(self, Self::Fenced { .. })
     }
 
+    /// Whether the log did not answer, which on a shared one passes: its broker is away, or moves.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        let of_log = |error: &LogError| matches!(error, LogError::Io { .. } | LogError::Stalled { .. });
+        match self {
+            Self::Log(error) | Self::Read(ReadError::Log(error)) | Self::Owners(OwnersError::Log(error)) => {
+                of_log(error)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether what was to be read is cut.
     pub(crate) fn is_cut(&self) -> bool {
         matches!(

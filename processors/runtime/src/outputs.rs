@@ -4,8 +4,8 @@ use crate::driver::token;
 use crate::engine::{Counter, Emitted};
 use crate::error::DriverError;
 use crate::lane::{Delivered, Lane, Mismatch};
-use hoga_core::MachineKind;
 use hoga_core::records::MarkOutput;
+use hoga_core::{MachineKind, Topic};
 use hoga_schemas::Origin;
 use hoga_topics::{LogError, TopicPartition, Writer};
 
@@ -113,6 +113,12 @@ impl Outputs {
     /// How much is undelivered: records and bytes.
     pub fn owed(&self) -> (usize, usize) {
         self.lanes.iter().map(Lane::owed).fold((0, 0), |sum, owed| (sum.0 + owed.0, sum.1 + owed.1))
+    }
+
+    /// Behind what this owner delivered last to each partition of a topic.
+    pub fn known_ends(&self, topic: Topic) -> impl Iterator<Item = (u32, u64)> {
+        let to = self.lanes.iter().filter(move |lane| lane.to().topic == topic);
+        to.map(|lane| (lane.to().partition, lane.delivered().offset + 1))
     }
 
     /// Records that were sent more than once.

@@ -159,6 +159,30 @@ fn a_log_that_is_away_is_not_taken_for_an_owners_death() {
 }
 
 #[test]
+fn a_log_that_does_not_answer_stops_no_machine() {
+    let mut world = World::plain();
+    let stopped =
+        |nodes: &[Node]| nodes.iter().any(|node| !all(node, |phase| !matches!(phase, MachinePhase::Stopped { .. })));
+    let mut nodes = [world.share(Role::Wanted), world.share(Role::Standby)];
+    for turn in 0..6 {
+        // Silent while they follow and claim first, then while one takes over from the other.
+        world.log.set_silent(true);
+        world.rounds(&mut nodes, seconds(3));
+        assert!(!stopped(&nodes), "turn {turn}: {:#?}", nodes.iter().map(Node::statuses).collect::<Vec<_>>());
+        world.log.set_silent(false);
+        until(&mut world, &mut nodes, "the owner runs", |_, nodes| nodes.iter().any(|node| all(node, is_running)));
+        deposits(&mut world, &mut nodes, 20);
+        let [owner, standby] = &mut nodes;
+        if all(standby, is_running) {
+            std::mem::swap(owner, standby);
+        }
+        nodes[0] = world.share(Role::Standby);
+    }
+    until(&mut world, &mut nodes, "all is done", |world, _| world.drained());
+    judge(world, nodes.into());
+}
+
+#[test]
 fn its_own_sleep_is_not_taken_for_an_owners_death() {
     let mut world = World::plain();
     let mut nodes = owner_and_standby(&mut world);
