@@ -16,7 +16,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::cell::RefCell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const AT: TopicPartition = TopicPartition::new(Topic::Orders, 0);
 
@@ -83,12 +83,18 @@ impl Subject for Kafka {
         let producer: BaseProducer = config.create().unwrap();
         let (topic, wait) = (format!("{}{}", options.topic_prefix, to.topic), Duration::from_secs(30));
         producer.init_transactions(wait).unwrap();
+        let begin = KafkaLog::connect(options.clone()).unwrap().bounds(to).unwrap().end;
         for commit in [true, false] {
             producer.begin_transaction().unwrap();
             let record = BaseRecord::to(&topic).key("k").payload("v").partition(to.partition as i32);
             assert!(producer.send(record).is_ok());
             producer.flush(wait).unwrap();
             if commit { producer.commit_transaction(wait) } else { producer.abort_transaction(wait) }.unwrap();
+        }
+        // A transaction is ended before its last record stands in the partition: the one that says how it ended.
+        let (log, started) = (KafkaLog::connect(options.clone()).unwrap(), Instant::now());
+        while log.bounds(to).unwrap().end < begin + 4 {
+            assert!(started.elapsed() < wait, "the control records do not come");
         }
         true
     }

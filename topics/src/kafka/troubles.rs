@@ -7,8 +7,10 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Shared by all clients of a log.
 #[derive(Default)]
@@ -16,7 +18,12 @@ pub(super) struct Troubles {
     last: Mutex<Option<String>>,
     refused: AtomicBool,
     lost_connections: AtomicU64,
+    /// When each was written to the program's log.
+    told: Mutex<BTreeMap<String, Instant>>,
 }
+
+/// Every client tells of the same broker again and again; it is written once in this time.
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 impl Troubles {
     /// What was told last.
@@ -48,7 +55,21 @@ impl Troubles {
         }
         self.refused.fetch_or(refused, Ordering::AcqRel);
         self.lost_connections.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!("Kafka's client: {reason}");
+        if self.is_news(reason) {
+            tracing::warn!("Kafka's client: {reason}");
+        }
+    }
+
+    /// Whether it was not written lately. How long something took, and how often it was, makes no other trouble of it;
+    /// nor does who was asked on the same address.
+    fn is_news(&self, reason: &str) -> bool {
+        let trouble = reason.split(" (after").next().unwrap_or_default();
+        let trouble = trouble.find("Connect to").map_or(trouble, |at| &trouble[at..]);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|_, at| at.elapsed() < TOLD_AGAIN_AFTER);
+        let news = !told.contains_key(trouble);
+        told.entry(trouble.to_owned()).or_insert_with(Instant::now);
+        news
     }
 }
 
@@ -68,3 +89,22 @@ impl ClientContext for Noting {
 }
 
 impl ConsumerContext for Noting {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_trouble_is_news_once() {
+        let troubles = Troubles::default();
+        let told = |reason: &str| troubles.is_news(reason);
+        let refused = "Connect to ipv4#127.0.0.1:9092 failed: Connection refused";
+        assert!(told(&format!("127.0.0.1:9092/1: {refused} (after 0ms in state CONNECT)")));
+        assert!(!told(&format!(
+            "127.0.0.1:9092/1: {refused} (after 3ms in state CONNECT, 8 identical error(s) suppressed)"
+        )));
+        assert!(!told(&format!("GroupCoordinator: 127.0.0.1:9092: {refused} (after 0ms in state CONNECT)")));
+        assert!(told("127.0.0.1:9093/2: Connect to ipv4#127.0.0.1:9093 failed: Connection refused"));
+        assert!(told("127.0.0.1:9092/1: Disconnected (after 1300ms in state UP)"));
+    }
+}

@@ -99,8 +99,8 @@ impl Flow {
 
     /// Sends as long.
     fn go_on(&mut self, time: Duration) {
-        let until = std::time::Instant::now() + time;
-        while std::time::Instant::now() < until {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
             if self.sender.writer.in_flight() < 5_000 {
                 self.sender.step();
             } else {
