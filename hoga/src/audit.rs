@@ -1,15 +1,16 @@
 //! Whether live machines are what their input says: state hashes against a replay from offset 0.
 //!
 //! Invariant: the live state came from the newest usable snapshot and the rest of the input, the other from the input
-//! alone; equal hashes say that neither snapshots nor restarts nor the hours in between have left a mark.
+//! alone; equal hashes say that neither snapshots nor restarts nor the hours in between have left a mark. Where the
+//! input's beginning is cut the oldest snapshot stands for it: then they say so of the time since.
 
 use crate::exit::Failure;
-use crate::machines;
+use crate::machines::Inputs;
 use crate::progress::Progress;
+use crate::site::Site;
 use crate::stop::Stop;
-use hoga_core::{MachineKind, Settings};
+use hoga_core::MachineKind;
 use hoga_runtime::{StopReport, StoppedMachine};
-use hoga_topics::Log;
 use std::sync::Mutex;
 use std::thread;
 use xxhash_rust::xxh3::xxh3_64;
@@ -21,6 +22,8 @@ pub struct Compared {
     pub kind: MachineKind,
     /// Its input partition.
     pub partition: u32,
+    /// From which input offset the replay went: 0, or a snapshot's.
+    pub from: u64,
     /// Up to which input offset.
     pub next_offset: u64,
     /// The live machine's hash, if it was shut down cleanly.
@@ -37,7 +40,8 @@ impl Compared {
 }
 
 /// Replays every machine of a report, on all cores, and compares.
-pub fn compare(log: &dyn Log, settings: &Settings, report: &StopReport, stop: &Stop) -> Result<Vec<Compared>, Failure> {
+pub fn compare(site: &Site, report: &StopReport, stop: &Stop) -> Result<Vec<Compared>, Failure> {
+    let inputs = Inputs::of(site)?;
     let progress = Mutex::new((Progress::new("machines replayed", Some(report.machines.len() as u64)), 0));
     let queue = Mutex::new(report.machines.iter());
     let next = || queue.lock().expect("no holder of this lock panics").next();
@@ -45,7 +49,7 @@ pub fn compare(log: &dyn Log, settings: &Settings, report: &StopReport, stop: &S
         let mut compared = Vec::new();
         while let Some(machine) = next() {
             stop.check("the comparison can be started again")?;
-            compared.push(replay(log, settings, machine)?);
+            compared.push(replay(&inputs, machine)?);
             let (progress, done) = &mut *progress.lock().expect("no holder of this lock panics");
             *done += 1;
             progress.set(*done);
@@ -65,10 +69,10 @@ pub fn compare(log: &dyn Log, settings: &Settings, report: &StopReport, stop: &S
     Ok(compared)
 }
 
-fn replay(log: &dyn Log, settings: &Settings, machine: &StoppedMachine) -> Result<Compared, Failure> {
+fn replay(inputs: &Inputs, machine: &StoppedMachine) -> Result<Compared, Failure> {
     let (kind, partition, next_offset) = (machine.kind, machine.partition, machine.next_offset);
-    let replayed = machines::replayed_hash(log, kind, partition, settings, next_offset)?;
-    Ok(Compared { kind, partition, next_offset, live: machine.state_hash, replayed })
+    let (from, replayed) = inputs.replayed_hash(kind, partition, next_offset)?;
+    Ok(Compared { kind, partition, from, next_offset, live: machine.state_hash, replayed })
 }
 
 /// One hash of many: of all live states, and of all replayed ones.

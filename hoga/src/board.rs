@@ -5,11 +5,13 @@
 //! Invariant: a change is told once, with the process that was the other side of it, as far as `owners` names it.
 
 use crate::exit::Failure;
+use crate::site::Site;
 use hoga_core::MachineKind;
-use hoga_runtime::{Alarms, MachinePhase, MachineStatus};
+use hoga_runtime::{Alarms, Cuts, MachinePhase, MachineStatus};
 use hoga_topics::Log;
 use hoga_topics::owners::OwnersView;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What was told of a machine's partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ enum Told {
 
 /// What was told so far.
 pub struct Board {
+    log: Arc<dyn Log>,
+    cuts: Cuts,
     owners: OwnersView,
     /// This process's name in `owners`.
     process: String,
@@ -31,14 +35,15 @@ pub struct Board {
 
 impl Board {
     /// Nothing was told yet.
-    pub fn new(log: &dyn Log, process: &str) -> Result<Self, Failure> {
-        let owners = OwnersView::open(log)?;
-        Ok(Self { owners, process: process.to_owned(), told: BTreeMap::new(), alarms: Vec::new() })
+    pub fn new(site: &Site, process: &str) -> Result<Self, Failure> {
+        let (log, cuts) = (Arc::clone(&site.log), site.cuts()?);
+        let owners = cuts.owners(&*log)?;
+        Ok(Self { log, cuts, owners, process: process.to_owned(), told: BTreeMap::new(), alarms: Vec::new() })
     }
 
     /// What has changed since the last call.
     pub fn news(&mut self, statuses: &[MachineStatus]) -> Result<Vec<String>, Failure> {
-        self.owners.poll()?;
+        self.cuts.follow(&*self.log, &mut self.owners)?;
         let mut lines = Lines::default();
         for status in statuses {
             let key = (status.kind, status.partition);
@@ -65,7 +70,7 @@ impl Board {
 
     /// What became of the machines that were this process's when it stopped.
     pub fn parting(&mut self) -> Result<Vec<String>, Failure> {
-        self.owners.poll()?;
+        self.cuts.follow(&*self.log, &mut self.owners)?;
         let mut lines = Lines::default();
         for ((machine, partition), told) in &self.told {
             let owner = self.owners.owners().of(*machine, *partition).map(|owned| owned.process.as_str());

@@ -54,7 +54,7 @@ pub enum Command {
     SetPhase(set_phase::Args),
     /// Play recorded order flow of a real venue through the exchange
     Feed(feed::Args),
-    /// List the topics and how far they have come, describe one, make or check those of a Kafka
+    /// List the topics and how far they have come, describe one, cut them, make or check those of a Kafka
     Topics(topics::Args),
     /// Serve the schemas to other programs as a schema registry, until Ctrl-C
     Registry(registry::Args),

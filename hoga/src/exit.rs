@@ -9,7 +9,7 @@
 
 use hoga_ingest::feed::FeedError;
 use hoga_ingest::producer::ProduceError;
-use hoga_runtime::{DriverError, RuntimeError};
+use hoga_runtime::{CutError, DriverError, RuntimeError};
 use hoga_topics::LogError;
 use hoga_topics::channel::ReadError;
 use hoga_topics::owners::OwnersError;
@@ -122,6 +122,20 @@ impl From<OwnersError> for Failure {
             OwnersError::Log(error) => error.into(),
             OwnersError::Cut { .. } | OwnersError::Undecodable { .. } => Self::Stopped(error.to_string()),
             OwnersError::NotDrained(_) => Self::TimedOut(error.to_string()),
+        }
+    }
+}
+
+impl From<CutError> for Failure {
+    fn from(error: CutError) -> Self {
+        match error {
+            CutError::Log(error) => error.into(),
+            CutError::Read(error) => error.into(),
+            CutError::Owners(error) => error.into(),
+            CutError::Snapshots(error) => error.into(),
+            CutError::Store(error) => Self::Unavailable(error.to_string()),
+            CutError::Recorded => Self::Refused(error.to_string()),
+            CutError::Missing { .. } | CutError::Unfit { .. } => Self::Stopped(error.to_string()),
         }
     }
 }

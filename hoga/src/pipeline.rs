@@ -16,11 +16,10 @@ use crate::site::Site;
 use crate::stop::Stop;
 use hoga_core::MachineKind;
 use hoga_runtime::{
-    Limits, MachinePhase, MachineStatus, Placement, Role, Runtime, RuntimeConfig, Seat, StopReport, process_name,
+    Cuts, Limits, MachinePhase, MachineStatus, Placement, Role, Runtime, RuntimeConfig, Seat, StopReport, process_name,
 };
 use hoga_topics::Log;
-use hoga_topics::owners::{OwnersView, drained};
-use object_store::local::LocalFileSystem;
+use hoga_topics::owners::drained;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +31,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Pipeline {
     runtime: Runtime,
     log: Arc<dyn Log>,
+    cuts: Arc<Cuts>,
     process: String,
     shutdown: Duration,
     /// Where it shows itself, if that is configured.
@@ -54,26 +54,23 @@ impl Pipeline {
         let exchange = Arc::new(Exchange::default());
         let server = |address| Server::start(address, site.topic_prefix(), Some(Arc::clone(&exchange)));
         let http = config.http.map(server).transpose()?;
-        let snapshots = site.snapshots();
-        let store = std::fs::create_dir_all(&snapshots)
-            .map_err(|error| error.to_string())
-            .and_then(|()| LocalFileSystem::new_with_prefix(&snapshots).map_err(|error| error.to_string()))
-            .map_err(|why| Failure::Unavailable(format!("opening the snapshots in {}: {why}", snapshots.display())))?;
+        let (snapshots, cuts) = (site.snapshots()?, Arc::new(site.make_cuts()?));
         let process = process_name();
         let mut setup = RuntimeConfig::new(process.clone(), site.settings.clone(), machines::factory());
         setup.limits = Limits { snapshot_every_records: config.snapshot_every_records, ..setup.limits };
+        setup.cuts = Arc::clone(&cuts);
         if !site.is_own() {
             setup.placement =
                 Placement::Shared { seats, takeover_after: Duration::from_millis(config.takeover_after_ms) };
         }
-        let runtime = Runtime::start(Arc::clone(&site.log), Arc::new(store), setup)?;
+        let runtime = Runtime::start(Arc::clone(&site.log), snapshots, setup)?;
         exchange.show(runtime.watch());
         #[cfg(feature = "kafka")]
         if let Place::Kafka { log, .. } = &site.place {
             exchange.show_kafka(log.clone());
         }
         let shutdown = Duration::from_secs(config.shutdown_s);
-        Ok(Self { runtime, log: Arc::clone(&site.log), process, shutdown, http })
+        Ok(Self { runtime, log: Arc::clone(&site.log), cuts, process, shutdown, http })
     }
 
     /// This process's name in `owners`.
@@ -123,12 +120,12 @@ impl Pipeline {
 
     /// Waits until everything that was written is worked through.
     pub fn wait_drained(&self, stop: &Stop) -> Result<(), Failure> {
-        let mut view = OwnersView::open(&*self.log)?;
+        let mut view = self.cuts.owners(&*self.log)?;
         loop {
             let seen = self.log.signal().version();
             self.check()?;
             stop.check("what is stored goes on with the next start")?;
-            view.poll()?;
+            self.cuts.follow(&*self.log, &mut view)?;
             if drained(&*self.log, view.owners())? {
                 return Ok(());
             }

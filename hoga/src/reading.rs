@@ -6,6 +6,7 @@ use crate::exit::Failure;
 use crate::stop::Stop;
 use hoga_core::records::RecordKind;
 use hoga_core::{Record, Topic};
+use hoga_runtime::{CutError, Cuts};
 use hoga_schemas::Frame;
 use hoga_topics::channel::{Accepted, AcceptedBody, AcceptedReader, ReaderPosition};
 use hoga_topics::{Arrival, Log, TopicPartition, Visibility};
@@ -15,27 +16,52 @@ pub fn partitions(log: &dyn Log, topic: Topic) -> impl Iterator<Item = TopicPart
     (0..log.partitions(topic)).map(move |partition| TopicPartition::new(topic, partition))
 }
 
-/// A reader of a partition's accepted records from its first on. A partition that was cut has none: what its
-/// channels had come to at the cut is not known here.
+/// A reader of a partition's accepted records from offset 0 on: for whoever needs them all.
 pub fn open(log: &dyn Log, partition: TopicPartition, visibility: Visibility) -> Result<AcceptedReader, Failure> {
     let start = log.bounds(partition)?.start;
     if start > 0 {
         return Err(Failure::Stopped(format!(
-            "{partition}: offsets 0 to {} are cut, and what is accepted after them depends on them; restore them from the archive, or read with --raw",
+            "{partition}: offsets 0 to {} are cut, and here they are all needed; restore them from the archive",
             start - 1
         )));
     }
     Ok(AcceptedReader::open(log, partition, ReaderPosition::default(), visibility)?)
 }
 
-/// Gives every accepted record that is in the partition now to `each`; malformed ones of `orders` are left out.
+/// A reader of the accepted records that a partition still has.
+pub fn open_kept(
+    log: &dyn Log,
+    cuts: &Cuts,
+    partition: TopicPartition,
+    visibility: Visibility,
+) -> Result<AcceptedReader, Failure> {
+    cuts.reader(log, partition, visibility).map_err(|error| match error {
+        CutError::Missing { .. } | CutError::Unfit { .. } => {
+            Failure::Stopped(format!("{error}; `hoga tail --raw` shows all the same what is there"))
+        }
+        error => error.into(),
+    })
+}
+
+/// Gives every accepted record that is in the partition now, from offset 0 on, to `each`; malformed ones of `orders`
+/// are left out.
 pub fn each(
     log: &dyn Log,
     partition: TopicPartition,
     stop: &Stop,
+    each: impl FnMut(&Accepted<'_>, &Frame<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    rest(log, open(log, partition, Visibility::Written)?, stop, each)
+}
+
+/// As [`each`], of what a reader that is open still has before it.
+pub fn rest(
+    log: &dyn Log,
+    mut reader: AcceptedReader,
+    stop: &Stop,
     mut each: impl FnMut(&Accepted<'_>, &Frame<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut reader = open(log, partition, Visibility::Written)?;
+    let partition = reader.partition();
     let end = log.bounds(partition)?.end;
     let mut arrival = Arrival::new(log, partition);
     while reader.position() < end {

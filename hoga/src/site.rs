@@ -9,6 +9,7 @@
 //!
 //! Left out on purpose: what is inside the log; that is hoga-topics'.
 
+mod beside;
 mod fixed;
 mod folder;
 #[cfg(feature = "kafka")]
@@ -48,7 +49,7 @@ pub struct Site {
     pub settings: Settings,
     /// Whose it is.
     pub place: Place,
-    /// The folder of what is kept beside the log: the machines' snapshots.
+    /// The folder of what is kept beside the log.
     folder: PathBuf,
 }
 
@@ -107,11 +108,6 @@ impl Site {
             true => on_kafka(context, None, Topics::MustBeThere).map(Some),
             false => folder::find(context),
         }
-    }
-
-    /// Where the machines' snapshots are.
-    pub fn snapshots(&self) -> PathBuf {
-        self.folder.join("snapshots")
     }
 
     /// What stands before each topic's name; in a folder nothing does.

@@ -80,7 +80,7 @@ impl Args {
         report::memory(out)?;
         let stopped = pipeline.stop()?;
         report::ledger(&Ledger::read(log, &context.stop)?, out)?;
-        report::replay(&audit::compare(log, &site.settings, &stopped, &context.stop)?, out)?;
+        report::replay(&audit::compare(&site, &stopped, &context.stop)?, out)?;
         report::next_commands(&site, began.elapsed(), out)
     }
 

@@ -28,7 +28,7 @@ pub struct Args {
     /// The final balances of all accounts instead of topics (or besides those that are named)
     #[arg(long)]
     balances: bool,
-    /// The state of all machines: live (newest usable snapshot and the rest of the input) against replay from offset 0
+    /// The state of all machines: live (newest usable snapshot and the rest of the input) against replay from offset 0, or from the oldest snapshot where that is cut
     #[arg(long)]
     state: bool,
 }
@@ -37,24 +37,29 @@ impl Args {
     /// Reads and prints one line a hash.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let site = Site::reach(context)?;
-        let (log, out) = (&*site.log, &mut io::stdout().lock());
+        let (log, cuts, out) = (&*site.log, site.cuts()?, &mut io::stdout().lock());
         let all = self.topics.is_empty() && !self.balances && !self.state;
         for topic in if all { DEFAULT.to_vec() } else { self.topics } {
-            let (partitions, total) = hashing::topic(log, topic, &context.stop)?;
+            let (partitions, total) = hashing::topic(log, &cuts, topic, &context.stop)?;
             for (number, partition) in partitions.iter().enumerate() {
-                print(out, &format!("{topic}/{number}"), partition.records, partition.hash)?;
+                let begins = match partition.from {
+                    0 => String::new(),
+                    from => format!("  begins at offset {from}, what was before is cut"),
+                };
+                print(out, &format!("{topic}/{number}"), partition.records, partition.hash, &begins)?;
             }
-            print(out, topic.name(), total.records, total.hash)?;
+            let begins = if total.from > 0 { "  of what is left" } else { "" };
+            print(out, topic.name(), total.records, total.hash, begins)?;
         }
         if self.balances {
             let ledger = Ledger::read(log, &context.stop)?;
-            print(out, "balances", ledger.entries, ledger.hash())?;
+            print(out, "balances", ledger.entries, ledger.hash(), "")?;
         }
         if self.state { state(context, &site, out) } else { Ok(()) }
     }
 }
 
-/// Brings all machines up, has them work through what is there, stops them, and replays each from its first record.
+/// Brings all machines up, has them work through what is there, stops them, and replays each from its first record that is kept.
 fn state(context: &Context, site: &Site, out: &mut dyn Write) -> Result<(), Failure> {
     if !site.wants_machines() || others_at_work(context, site)? {
         return Err(Failure::Unavailable(format!(
@@ -63,14 +68,19 @@ fn state(context: &Context, site: &Site, out: &mut dyn Write) -> Result<(), Fail
     }
     let pipeline = Pipeline::start(context, site)?;
     pipeline.wait_drained(&context.stop)?;
-    let compared = audit::compare(&*site.log, &site.settings, &pipeline.stop()?, &context.stop)?;
+    let compared = audit::compare(site, &pipeline.stop()?, &context.stop)?;
     for one in &compared {
         let (live, equal) = (one.live.unwrap_or_default(), if one.agrees() { "equal" } else { "DIFFERENT" });
         let machine = format!("{}/{}", one.kind, one.partition);
         writeln!(
             out,
-            "{machine:<16} {:>10} records  live {live:016x}  replay {:016x}  {equal}",
-            one.next_offset, one.replayed
+            "{machine:<16} {:>10} records  live {live:016x}  replay {:016x}  {equal}{}",
+            one.next_offset,
+            one.replayed,
+            match one.from {
+                0 => String::new(),
+                from => format!(" from offset {from}, what was before is cut"),
+            }
         )?;
     }
     let (live, replayed) = audit::total(&compared);
@@ -93,6 +103,6 @@ fn others_at_work(context: &Context, site: &Site) -> Result<bool, Failure> {
     Ok(site.log.bounds(OWNERS)?.end > at_first)
 }
 
-fn print(out: &mut dyn Write, what: &str, records: u64, hash: u64) -> io::Result<()> {
-    writeln!(out, "{what:<16} {records:>10} records  {hash:016x}")
+fn print(out: &mut dyn Write, what: &str, records: u64, hash: u64, begins: &str) -> io::Result<()> {
+    writeln!(out, "{what:<16} {records:>10} records  {hash:016x}{begins}")
 }

@@ -106,7 +106,7 @@ pub fn watch(
     if let Some(address) = pipeline.http() {
         writeln!(out, "schemas, /metrics and /health are on http://{address}")?;
     }
-    let mut board = Board::new(&*site.log, pipeline.process())?;
+    let mut board = Board::new(site, pipeline.process())?;
     while !context.stop.requested() {
         pipeline.check()?;
         let statuses = pipeline.status();

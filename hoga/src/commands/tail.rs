@@ -13,6 +13,7 @@ use crate::exit::Failure;
 use crate::reading;
 use crate::site::Site;
 use hoga_core::{Timestamp, Topic};
+use hoga_runtime::Cuts;
 use hoga_schemas::Frame;
 use hoga_topics::channel::{AcceptedBody, AcceptedReader};
 use hoga_topics::{Log, LogRecord, Reader, TopicPartition, Visibility};
@@ -75,7 +76,7 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let site = Site::reach(context)?;
         let log = &*site.log;
-        let mut sources = self.open(log)?;
+        let mut sources = self.open(log, &site.cuts()?)?;
         let mut out = BufWriter::new(io::stdout().lock());
         let mut left = self.limit.unwrap_or(u64::MAX);
         while left > 0 && !context.stop.requested() {
@@ -95,7 +96,7 @@ impl Args {
         Ok(())
     }
 
-    fn open(&self, log: &dyn Log) -> Result<Vec<Source>, Failure> {
+    fn open(&self, log: &dyn Log, cuts: &Cuts) -> Result<Vec<Source>, Failure> {
         let partitions = reading::partitions(log, self.topic);
         let partitions: Vec<_> =
             partitions.filter(|at| self.partition.is_none_or(|only| only == at.partition)).collect();
@@ -103,13 +104,22 @@ impl Args {
             let count = log.partitions(self.topic);
             return Err(Failure::Usage(format!("{} has the partitions 0 to {}", self.topic, count - 1)));
         }
-        partitions.into_iter().map(|at| self.source(log, at)).collect()
+        partitions.into_iter().map(|at| self.source(log, cuts, at)).collect()
     }
 
-    fn source(&self, log: &dyn Log, at: TopicPartition) -> Result<Source, Failure> {
+    fn source(&self, log: &dyn Log, cuts: &Cuts, at: TopicPartition) -> Result<Source, Failure> {
         let bounds = log.bounds(at)?;
+        let start = bounds.start;
         let from = match self.from {
-            From::Start => bounds.start,
+            From::Start if start > 0 => {
+                eprintln!("hoga: {at} begins at offset {start}, what was before is cut");
+                start
+            }
+            From::Start => start,
+            From::Offset(offset) if offset < start => {
+                let way_out = "give that, or --from start";
+                return Err(Failure::Refused(format!("{at}: offset {offset} is cut, it begins at {start}: {way_out}")));
+            }
             From::End => bounds.durable_end,
             From::Offset(offset) => offset,
         };
@@ -118,7 +128,7 @@ impl Args {
             Records::Raw(log.reader(at, from.min(bounds.end), Visibility::Durable)?)
         } else {
             // What is accepted depends on all that came before: read it, and show from the offset on.
-            Records::Accepted(reading::open(log, at, Visibility::Durable)?)
+            Records::Accepted(reading::open_kept(log, cuts, at, Visibility::Durable)?)
         };
         Ok(Source { at, from, end, records: reader })
     }

@@ -1,4 +1,7 @@
-//! `hoga topics`: the catalogue, and how far each topic has come in a log; and those of a Kafka, made or checked.
+//! `hoga topics`: the catalogue, and how far each topic has come in a log; those of a Kafka, made or checked; and
+//! cutting them.
+
+mod cut;
 
 use crate::cli::Context;
 use crate::exit::Failure;
@@ -14,7 +17,7 @@ use std::io::{self, Write};
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  hoga topics\n  hoga topics accounts\n  hoga topics --data-dir hoga-data/demo\n  hoga topics create --kafka 127.0.0.1:9092 --partitions 16\n  hoga topics check --kafka 127.0.0.1:9092"
+    after_help = "Examples:\n  hoga topics\n  hoga topics accounts\n  hoga topics --data-dir hoga-data/demo\n  hoga topics create --kafka 127.0.0.1:9092 --partitions 16\n  hoga topics check --kafka 127.0.0.1:9092\n  hoga topics cut --dry-run"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -31,6 +34,8 @@ enum Action {
     List,
     /// Make the topics of a log on Kafka and write its settings; what is there already stays as it is
     Create(Create),
+    /// Drop what is kept no longer by the rules of retention; what keeps the rest is named
+    Cut(cut::Cut),
     /// Compare the topics on Kafka with what hoga needs; whatever is wrong is named with the command that mends it
     Check,
 }
@@ -47,12 +52,13 @@ struct Create {
 }
 
 impl Args {
-    /// Lists, describes, makes or checks.
+    /// Lists, describes, makes, checks or cuts.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
         let out = &mut io::stdout().lock();
         match (self.action, self.topic) {
             (Some(Action::Create(create)), _) => create.run(context, out),
             (Some(Action::Check), _) => check(context, out),
+            (Some(Action::Cut(cut)), _) => cut.run(context, out),
             (Some(Action::List) | None, None) => list(Site::find(context)?.as_ref(), out),
             (_, Some(topic)) => describe(catalogue::of(topic), Site::find(context)?.as_ref(), out),
         }

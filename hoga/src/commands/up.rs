@@ -45,7 +45,7 @@ impl Args {
         if let Some(address) = pipeline.http() {
             writeln!(io::stdout(), "schemas, /metrics and /health are on http://{address}")?;
         }
-        let mut board = Board::new(&*site.log, pipeline.process())?;
+        let mut board = Board::new(&site, pipeline.process())?;
         while !context.stop.requested() {
             pipeline.check()?;
             board.alarms(&pipeline.status()).iter().for_each(|alarm| tracing::warn!("alarm: {alarm}"));

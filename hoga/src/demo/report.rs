@@ -68,7 +68,11 @@ pub fn ledger(ledger: &Ledger, out: &mut dyn Write) -> Result<(), Failure> {
 pub fn replay(compared: &[Compared], out: &mut dyn Write) -> Result<(), Failure> {
     let (live, replayed) = audit::total(compared);
     writeln!(out, "\nlive hash         {live:016x} ({} machines)", compared.len())?;
-    writeln!(out, "replay hash       {replayed:016x} (from offset 0)")?;
+    let from = match compared.iter().filter(|one| one.from > 0).count() {
+        0 => "from offset 0".to_owned(),
+        cut => format!("{cut} machines from a snapshot, because what was before is cut"),
+    };
+    writeln!(out, "replay hash       {replayed:016x} ({from})")?;
     match compared.iter().find(|one| !one.agrees()) {
         Some(one) => {
             Err(Failure::Refused(format!("{}/{} is not what its input says: {one:?}", one.kind, one.partition)))

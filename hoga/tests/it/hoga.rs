@@ -7,6 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 /// A working folder, in which the default data folder `hoga-data` appears.
 pub struct Place {
     folder: tempfile::TempDir,
+    /// Settings of every command.
+    variables: Vec<(&'static str, String)>,
 }
 
 /// What a command said.
@@ -57,7 +59,12 @@ impl Said {
 impl Place {
     /// An empty one.
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), variables: Vec::new() }
+    }
+
+    /// An empty one in which every command has these settings, as environment variables.
+    pub fn with(variables: Vec<(&'static str, String)>) -> Self {
+        Self { variables, ..Self::new() }
     }
 
     /// Its folder.
@@ -81,6 +88,7 @@ impl Place {
                 command.env_remove(name);
             }
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

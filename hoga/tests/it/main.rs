@@ -2,10 +2,12 @@
 //!
 //! - [`edges`]: which room may use which. [`tidy`]: how files are written.
 //! - [`bad_input`]: what is refused, and how. [`hoga`]: runs the real binary.
-//! - [`session`]: a whole day at the exchange. [`http`]: what it serves to other programs.
+//! - [`session`]: a whole day at the exchange. [`cutting`]: a log whose beginning goes. [`http`]: what it serves to
+//!   other programs.
 //! - `kafka`: on a Kafka, shared and disturbed (feature `kafka`).
 
 mod bad_input;
+mod cutting;
 mod edges;
 mod hoga;
 mod http;

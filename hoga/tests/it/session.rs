@@ -7,7 +7,7 @@ use hoga_topics::embedded::{EmbeddedLog, EmbeddedOptions};
 use hoga_topics::{Log, TopicPartition};
 
 /// Lists KRW, BTC and their instrument, opens it, and funds two accounts, at a running `hoga up`.
-fn open_market(place: &Place) {
+pub fn open_market(place: &Place) {
     place.run("list-asset KRW --digits 0").printed(&["AssetListing KRW: done"]);
     place.run("list-asset BTC --digits 8").printed(&["AssetListing BTC: done"]);
     place.run("set-fees standard --maker-ppm 200 --taker-ppm 500").printed(&["FeeSchedule standard: done"]);
@@ -19,7 +19,7 @@ fn open_market(place: &Place) {
     place.run("deposit bob BTC 2").printed(&["DEPOSIT: bob 2 BTC, balance 2 BTC"]);
 }
 
-fn order(account: &str, id: &str, side: &str, price: &str, quantity: &str) -> String {
+pub fn order(account: &str, id: &str, side: &str, price: &str, quantity: &str) -> String {
     let names = format!(r#""action":"place","account":"{account}","clientOrderId":"{id}","symbol":"KRW-BTC""#);
     format!(r#"{{{names},"side":"{side}","type":"LIMIT","price":"{price}","quantity":"{quantity}"}}"#) + "\n"
 }

@@ -89,7 +89,7 @@ impl RuntimeConfig {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits::default(),
             snapshot_writer: SnapshotWriter::default(),
-            cuts: Arc::new(Cuts::none()),
+            cuts: Arc::new(Cuts::none("(no store)")),
             factory,
             before_apply: None,
         }

@@ -87,11 +87,13 @@ pub enum CutError {
 /// What was known at the cuts of a log.
 pub struct Cuts {
     pub(crate) store: Option<Stored>,
+    /// Its name for people.
+    place: String,
 }
 
 impl fmt::Debug for Cuts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cuts").field("place", &self.place()).finish()
+        f.debug_struct("Cuts").field("place", &self.place).finish()
     }
 }
 
@@ -101,16 +103,12 @@ impl Cuts {
     /// # Errors
     /// When the system gives no means to drive the store.
     pub fn new(store: Arc<dyn ObjectStore>, place: impl Into<String>) -> std::io::Result<Self> {
-        Ok(Self { store: Some(Stored { store: BlockingStore::new(store)?, place: place.into() }) })
+        Ok(Self { store: Some(Stored(BlockingStore::new(store)?)), place: place.into() })
     }
 
-    /// No store: for logs that are never cut.
-    pub const fn none() -> Self {
-        Self { store: None }
-    }
-
-    fn place(&self) -> &str {
-        self.store.as_ref().map_or("(no store)", |stored| &stored.place)
+    /// No cuts, because there is nothing at a place where they would be: enough for a log that was never cut.
+    pub fn none(place: impl Into<String>) -> Self {
+        Self { store: None, place: place.into() }
     }
 
     /// Where a new reader of a partition begins: its start, and its channels there.
@@ -219,11 +217,11 @@ impl Cuts {
     }
 
     fn missing(&self, partition: TopicPartition, start: u64) -> CutError {
-        CutError::Missing { partition, start, place: self.place().to_owned() }
+        CutError::Missing { partition, start, place: self.place.clone() }
     }
 
     fn unfit(&self, partition: TopicPartition, start: u64, why: String) -> CutError {
-        CutError::Unfit { partition, start, place: self.place().to_owned(), why }
+        CutError::Unfit { partition, start, place: self.place.clone(), why }
     }
 }
 

@@ -61,7 +61,7 @@ pub use engine::Counter;
 pub use error::{DriverError, RuntimeError, StoreError};
 pub use placement::{Placement, Role, Seat};
 pub use process::Process;
-pub use replay::{Replayed, replay};
+pub use replay::{Replayed, replay, replay_kept};
 pub use runtime::{Runtime, StopReport, StoppedMachine, process_name};
 pub use snapshot::usable::StoredSnapshots;
 pub use status::{Alarms, Counts, MachinePhase, MachineStatus};

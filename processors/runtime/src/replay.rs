@@ -1,10 +1,13 @@
 //! A machine replayed in memory from its input's beginning, without writing: for `hoga hash` and for comparing a
-//! live machine with what its input says.
+//! live machine with what its input says. Where the beginning is cut, from the oldest usable snapshot on.
 
 use crate::engine::{Counter, Engine};
 use crate::error::DriverError;
+use crate::snapshot::Snapshot;
+use crate::snapshot::usable::StoredSnapshots;
 use hoga_core::Machine;
 use hoga_core::machine::state_hash;
+use hoga_topics::owners::Owners;
 use hoga_topics::{AcceptedReader, Arrival, Log, ReaderPosition, TopicPartition, Visibility};
 
 /// Records read at a time.
@@ -13,6 +16,8 @@ const BATCH: usize = 1_024;
 /// A machine as its input makes it.
 #[derive(Debug)]
 pub struct Replayed<M> {
+    /// The input offset where it began: 0, or a snapshot's.
+    pub from: u64,
     /// The next input offset.
     pub next_offset: u64,
     /// The hash of the machine's state there.
@@ -25,17 +30,61 @@ pub struct Replayed<M> {
 
 /// Replays `machine`, new and of input `partition`, up to the offset `until` or to the input's end. The input must be
 /// there from offset 0.
+///
+/// # Errors
+/// When the input cannot be read, or the machine cannot go on.
 pub fn replay<M: Machine>(
     log: &dyn Log,
     machine: M,
     partition: u32,
     until: Option<u64>,
 ) -> Result<Replayed<M>, DriverError> {
-    let input = TopicPartition::new(machine.kind().input(), partition);
+    run(log, Engine::new(log, machine, partition), partition, ReaderPosition::default(), until)
+}
+
+/// As [`replay`], but of an input whose beginning is cut from the oldest usable snapshot on; `owners` says which are
+/// usable.
+///
+/// # Errors
+/// As [`replay`]; [`DriverError::MissingInput`] where no snapshot stands at or past the cut.
+pub fn replay_kept<M: Machine>(
+    snapshots: &StoredSnapshots,
+    owners: &Owners,
+    machine: M,
+    partition: u32,
+    until: Option<u64>,
+) -> Result<Replayed<M>, DriverError> {
+    let (log, kind) = (&*snapshots.log, machine.kind());
+    let input = TopicPartition::new(kind.input(), partition);
+    let start = log.bounds(input)?.start;
+    let mut engine = Engine::new(log, machine, partition);
+    if start == 0 {
+        return run(log, engine, partition, ReaderPosition::default(), until);
+    }
+    let kept = |offset: u64| offset >= start && until.is_none_or(|until| offset <= until);
+    let oldest = snapshots.usable(owners, kind, partition)?.find(|(offset, _)| kept(*offset));
+    let missing = || DriverError::MissingInput { machine: kind, input, from: 0, start };
+    let (_, Snapshot { header, state }) = oldest.ok_or_else(missing)?;
+    engine.load(header.engine, &state).map_err(|why| {
+        let offset = header.input.offset;
+        tracing::warn!(machine = %kind, %input, offset, "the snapshot does not load: {why}");
+        missing()
+    })?;
+    run(log, engine, partition, header.input, until)
+}
+
+fn run<M: Machine>(
+    log: &dyn Log,
+    mut engine: Engine<M>,
+    partition: u32,
+    position: ReaderPosition,
+    until: Option<u64>,
+) -> Result<Replayed<M>, DriverError> {
+    let input = TopicPartition::new(engine.machine().kind().input(), partition);
     let end = log.bounds(input)?.end;
     let until = until.unwrap_or(end).min(end);
-    let mut reader = AcceptedReader::open(log, input, ReaderPosition::default(), Visibility::Written)?;
-    let mut engine = Engine::new(log, machine, partition);
+    let from = position.offset;
+    let mut reader = AcceptedReader::open(log, input, position, Visibility::Written)?;
     let mut arrival = Arrival::new(log, input);
     while reader.position() < until {
         let left = usize::try_from(until - reader.position()).unwrap_or(BATCH);
@@ -50,5 +99,5 @@ pub fn replay<M: Machine>(
     }
     let outputs = engine.routes().lanes().iter().copied().zip(engine.state().counters.iter().copied()).collect();
     let (next_offset, state_hash) = (reader.position(), state_hash(engine.machine()));
-    Ok(Replayed { next_offset, state_hash, machine: engine.into_machine(), outputs })
+    Ok(Replayed { from, next_offset, state_hash, machine: engine.into_machine(), outputs })
 }

@@ -10,26 +10,23 @@ use object_store::path::Path;
 /// What an object is, in messages.
 const WHAT: &str = "the cut";
 
-/// A store of cuts, and its name for people.
-pub(crate) struct Stored {
-    pub store: BlockingStore,
-    pub place: String,
-}
+/// A store of cuts.
+pub(crate) struct Stored(pub BlockingStore);
 
 impl Stored {
     pub fn get(&self, at: TopicPartition, offset: u64) -> Result<Option<Bytes>, StoreError> {
-        self.store.get(WHAT, &path(at, offset))
+        self.0.get(WHAT, &path(at, offset))
     }
 
     pub fn put(&self, file: &CutFile) -> Result<(), StoreError> {
-        self.store.put(WHAT, &path(file.at, file.offset), format::encode(file).into())
+        self.0.put(WHAT, &path(file.at, file.offset), format::encode(file).into())
     }
 
     /// Deletes what stands for starts before `start`.
     pub fn delete_before(&self, at: TopicPartition, start: u64) -> Result<(), StoreError> {
-        for name in self.store.list(WHAT, &folder(at))? {
+        for name in self.0.list(WHAT, &folder(at))? {
             match name.parse::<u64>() {
-                Ok(offset) if offset < start => self.store.delete(WHAT, &path(at, offset))?,
+                Ok(offset) if offset < start => self.0.delete(WHAT, &path(at, offset))?,
                 _ => {}
             }
         }

@@ -200,7 +200,7 @@ fn a_crash_between_storing_and_cutting_is_harmless() {
     world.cut();
     let stored = |world: &World| -> Vec<String> {
         let cuts = world.cuts.store.as_ref().unwrap();
-        cuts.store.list("cuts", &Path::from("books/0")).unwrap()
+        cuts.0.list("cuts", &Path::from("books/0")).unwrap()
     };
     let start = world.log.bounds(TopicPartition::new(Topic::Books, 0)).unwrap().start;
     assert_eq!(stored(&world), [format!("{start:020}")]);
@@ -239,7 +239,7 @@ fn without_what_was_known_at_the_cut_nobody_begins() {
         let view = cuts.owners(&world.log).map(drop).unwrap_err();
         [reader.to_string(), view.to_string()]
     };
-    for (said, at) in message(&Cuts::none()).into_iter().zip([books, OWNERS]) {
+    for (said, at) in message(&Cuts::none("(no store)")).into_iter().zip([books, OWNERS]) {
         assert!(said.starts_with(&format!("{at} is cut and begins at {}; what was known there is not in", start(at))));
     }
     let store = Arc::new(InMemory::new());
