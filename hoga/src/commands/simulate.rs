@@ -110,12 +110,22 @@ fn print(out: &mut dyn Write, seeds: u64, sum: &Report, begun: Instant) -> Resul
     let (seconds, count) = (begun.elapsed().as_secs().max(1), HumanCount);
     writeln!(
         out,
-        "{} seeds: {} acts, {} commands, {} records, {} trades, in {seconds} s ({} seeds/s); hash {:016x}",
+        "{} seeds: {} acts, {} commands, {} records, {} trades\n\
+         {} takeovers, {} restores from snapshots; dropped: {} of replaced owners, {} repeats, {} ahead\n\
+         {} seeds with a spoilt topic, {} with an owner that lost its determinism: each was noticed\n\
+         in {seconds} s ({} seeds/s); hash {:016x}",
         count(seeds),
         count(sum.acts),
         count(sum.commands),
         count(sum.records),
         count(sum.trades),
+        count(sum.takeovers),
+        count(sum.restores),
+        count(sum.stale),
+        count(sum.repeats),
+        count(sum.ahead),
+        count(sum.spoilt),
+        count(sum.turned),
         seeds / seconds,
         sum.hash
     )?;

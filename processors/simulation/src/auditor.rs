@@ -25,7 +25,7 @@ mod terms;
 mod tests;
 mod window;
 
-pub(crate) use accept::{Content, Progress, content_of, running_hash};
+pub(crate) use accept::{Content, Drops, Progress, content_of, running_hash};
 
 use crate::script::Setup;
 use accept::{Acceptance, Channel, Judged, Taken};
@@ -84,6 +84,12 @@ pub(crate) struct Auditor {
     outcomes: Outcomes,
     /// Partitions that nobody may read past an offset, and why.
     spoilt: BTreeMap<TopicPartition, (u64, String)>,
+    /// Machines that may write what their input does not make.
+    mistrusted: BTreeSet<Channel>,
+    /// The one that did, first. From there on only acceptance is judged: what others make of it is nobody's mistake.
+    turned: Option<Channel>,
+    /// What an input was found to say that it must not; it waits until it is known whether its writer had turned.
+    wrong: Option<Finding>,
     /// Accepted numbered records that wait for their causes to be judged.
     found: Vec<(TopicPartition, Taken)>,
     batch: Vec<LogRecord>,
@@ -92,6 +98,13 @@ pub(crate) struct Auditor {
 }
 
 impl Auditor {
+    /// Judges the log from its beginning again, after some of it was lost.
+    pub fn begin_again(&mut self, setup: &Setup, log: &dyn Log) -> Result<(), Finding> {
+        let mistrusted = std::mem::take(&mut self.mistrusted);
+        *self = Self { mistrusted, ..Self::new(setup, log)? };
+        Ok(())
+    }
+
     /// Judges a log from its beginning.
     pub fn new(setup: &Setup, log: &dyn Log) -> Result<Self, Finding> {
         let partitions = Partitions::keyed(setup.partitions);
@@ -117,6 +130,9 @@ impl Auditor {
             bars: bars.collect(),
             outcomes: Outcomes::default(),
             spoilt: BTreeMap::new(),
+            mistrusted: BTreeSet::new(),
+            turned: None,
+            wrong: None,
             found: Vec::new(),
             batch: Vec::new(),
             trades: 0,
@@ -130,10 +146,30 @@ impl Auditor {
         for at in all.iter().filter(|at| at.topic != Topic::Owners) {
             self.read(*at)?;
         }
+        let mut wrong = self.wrong.take();
         for (at, taken) in std::mem::take(&mut self.found) {
-            self.compare(at, &taken)?;
+            let channel = taken.origin.map(|origin| (origin.machine, origin.partition));
+            match self.compare(at, &taken) {
+                Ok(()) => {}
+                Err(_) if channel.is_some_and(|channel| self.mistrusted.contains(&channel)) => {
+                    self.turned = channel;
+                    return Ok(());
+                }
+                Err(finding) => drop(wrong.get_or_insert(finding)),
+            }
         }
-        self.read_owners()
+        wrong.map_or(Ok(()), Err)?;
+        if self.turned.is_some() { Ok(()) } else { self.read_owners() }
+    }
+
+    /// From here on a machine may write what its input does not make.
+    pub fn mistrust(&mut self, machine: Channel) {
+        self.mistrusted.insert(machine);
+    }
+
+    /// The machine that wrote what its input does not make, where readers have accepted it.
+    pub fn turned(&self) -> Option<Channel> {
+        self.turned
     }
 
     fn read(&mut self, at: TopicPartition) -> Result<(), Finding> {
@@ -150,7 +186,12 @@ impl Auditor {
                     Judged::Spoilt(why) => {
                         self.spoilt.insert(at, (stored.offset, why));
                     }
-                    Judged::Taken(taken) => self.take(at, *taken)?,
+                    Judged::Taken(_) if self.turned.is_some() => {}
+                    Judged::Taken(taken) => {
+                        if let Err(finding) = self.take(at, *taken) {
+                            self.wrong.get_or_insert(finding);
+                        }
+                    }
                 }
             }
             let done = batch.is_empty();
@@ -222,6 +263,25 @@ impl Auditor {
     /// How far a channel has come in a partition.
     pub fn progress(&self, at: TopicPartition, channel: Channel) -> Option<&Progress> {
         self.topics[&at].progress(channel)
+    }
+
+    /// What readers had to drop, over all partitions.
+    pub fn drops(&self) -> Drops {
+        self.topics.values().map(|topic| topic.drops).fold(Drops::default(), |sum, drops| Drops {
+            stale: sum.stale + drops.stale,
+            repeats: sum.repeats + drops.repeats,
+            ahead: sum.ahead + drops.ahead,
+        })
+    }
+
+    /// The newest epoch of a machine's partition.
+    pub fn newest_claim(&self, machine: Channel) -> Option<u64> {
+        self.claims.newest(machine)
+    }
+
+    /// Claims that replaced another.
+    pub fn takeovers(&self) -> u64 {
+        self.claims.takeovers
     }
 
     /// All channels of a partition.

@@ -341,11 +341,45 @@ impl Generator {
         }
     }
 
-    /// Some scripts end with a trusted topic that is damaged.
+    /// Some scripts end with a trusted topic that is damaged, some with an owner that loses its determinism.
     fn finish(&mut self) {
-        if !self.rng.chance(120) {
-            return;
+        match self.rng.below(1_000) {
+            0..120 => self.spoil(),
+            120..240 => self.turn(),
+            _ => {}
         }
+    }
+
+    /// An owner goes wrong, and while it works another takes over.
+    fn turn(&mut self) {
+        let Some(process) = self.processes.last().map(|known| known.number) else { return };
+        let (machine, partition) = self.machine();
+        self.acts.push(Act::Turn(machine, partition));
+        for _ in 0..6 + self.rng.below(20) {
+            let command = self.flow.command(&mut self.rng);
+            self.post(command);
+            self.acts.push(Act::Round(process));
+            self.pass_time();
+        }
+        if self.rng.chance(700) {
+            self.acts.push(Act::Settle);
+        }
+        let to = *self.rng.pick(machine.outputs());
+        let (at, trouble) = (self.partition(to), self.one_trouble());
+        self.acts.push(Act::Fault(to, at, trouble));
+        self.start();
+        for _ in 0..40 {
+            let process = *self.rng.pick(&[process, self.started - 1]);
+            if self.rng.chance(300) {
+                self.acts.push(Act::Look(process));
+            }
+            let steps = 1 + self.rng.below(3) as u32;
+            self.acts.push(Act::Run { process, machine, partition, steps });
+            self.pass_time();
+        }
+    }
+
+    fn spoil(&mut self) {
         let topic = *self.rng.pick(&[Topic::Accounts, Topic::Books]);
         let spoiling = *self.rng.pick(&[Spoiling::NoRecord, Spoiling::WrongHash]);
         let partition = self.partition(topic);

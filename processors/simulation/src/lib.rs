@@ -21,6 +21,7 @@ mod flow;
 mod forge;
 mod generate;
 mod node;
+mod outcome;
 mod post;
 mod producer;
 mod rng;
@@ -35,6 +36,7 @@ mod troubles;
 mod twist;
 
 pub use generate::generate;
-pub use run::{Failure, Report, run};
+pub use outcome::{Failure, Report};
+pub use run::run;
 pub use script::{Act, Forgery, Post, Script, ScriptError, Setup, Spoiling, Trouble, Way};
 pub use shrink::{attempt, shrink};

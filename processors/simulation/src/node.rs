@@ -10,7 +10,7 @@ use hoga_runtime::{
 use hoga_topics::{Log, MemoryLog};
 use object_store::memory::InMemory;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,13 +39,14 @@ impl Node {
         setup: &Setup,
         log: &MemoryLog,
         store: &Arc<InMemory>,
+        restores: &Arc<AtomicU64>,
     ) -> Result<Self, RuntimeError> {
         let twists = Twists::default();
-        let made = twists.clone();
+        let (made, restores) = (twists.clone(), restores.clone());
         let factory = move |kind, partition, settings: &_| -> Box<dyn hoga_core::Machine> {
             let twisted = Arc::<AtomicBool>::default();
             made.lock().expect("nobody panics with it").insert((kind, partition), twisted.clone());
-            Box::new(Twistable::new(machines::new(kind, partition, settings), twisted))
+            Box::new(Twistable::new(machines::new(kind, partition, settings), twisted, restores.clone()))
         };
         let mut config = RuntimeConfig::new(format!("p{number}"), settings::of(setup), Arc::new(factory));
         config.limits = Limits {
@@ -106,6 +107,12 @@ impl Node {
 
     pub fn statuses(&self) -> Vec<MachineStatus> {
         self.process.statuses()
+    }
+
+    /// With which epoch it works on a machine.
+    pub fn epoch(&self, machine: (MachineKind, u32)) -> Option<u64> {
+        let status = self.statuses().into_iter().find(|status| (status.kind, status.partition) == machine)?;
+        if status.is_stopped() { None } else { status.epoch }
     }
 
     /// Machines that stopped for a reason that is no hand-over, and why.

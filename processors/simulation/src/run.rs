@@ -6,21 +6,23 @@
 //!    unless its input was spoilt.
 //! 3. A run ends with all faults off and one process alone, which must work off everything; then nothing may be lost.
 
-use crate::auditor::{Auditor, Finding, all_partitions};
+use crate::auditor::{Auditor, Drops, all_partitions};
 use crate::node::Node;
+use crate::outcome::{Failure, Report};
 use crate::producer::Producers;
 use crate::script::{Act, Script, Setup, Way};
 use crate::settings;
 use crate::troubles::Troubles;
 use crate::{forge, snapshots};
 use hoga_core::{MachineKind, Timestamp, machines};
-use hoga_runtime::{MachinePhase, RuntimeError, replay};
+use hoga_runtime::{MachinePhase, replay};
 use hoga_topics::memory::{Clock, Durability};
 use hoga_topics::owners::{OwnersView, drained};
-use hoga_topics::{Log, LogError, MemoryLog, MemoryOptions, Partitions, TimeMode, TopicPartition, Visibility};
+use hoga_topics::{Log, MemoryLog, MemoryOptions, Partitions, TimeMode, TopicPartition, Visibility};
 use object_store::memory::InMemory;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// When runs begin: 2023-12-24, half a minute before midnight in Seoul, so that days end in most runs.
@@ -32,67 +34,6 @@ const MOST_ROUNDS: u32 = 4_000;
 /// Clocks come for so long after the last act before bars are judged.
 const CLOCKS_MS: i64 = 3_000;
 
-/// Why a run failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// The auditor found something that must not be.
-    #[error("finding: {0}")]
-    Finding(String),
-    /// A machine or a process stopped.
-    #[error("stopped: {0}")]
-    Stopped(String),
-    /// The end never came.
-    #[error("stuck: {0}")]
-    Stuck(String),
-    /// Something panicked.
-    #[error("panic: {0}")]
-    Panic(String),
-}
-
-impl From<Finding> for Failure {
-    fn from(finding: Finding) -> Self {
-        Self::Finding(finding.to_string())
-    }
-}
-
-impl From<LogError> for Failure {
-    fn from(error: LogError) -> Self {
-        Self::Stopped(format!("a producer: {error}"))
-    }
-}
-
-impl From<RuntimeError> for Failure {
-    fn from(error: RuntimeError) -> Self {
-        Self::Stopped(format!("a process: {error}"))
-    }
-}
-
-/// What a run did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Acts of the script.
-    pub acts: u64,
-    /// Commands sent, repeats not counted.
-    pub commands: u64,
-    /// Records in the log at the end.
-    pub records: u64,
-    /// Trades.
-    pub trades: u64,
-    /// A hash of all that stands in the log at the end: equal runs have equal ones.
-    pub hash: u64,
-}
-
-impl Report {
-    /// Adds another run; the hash becomes one of both, in this order.
-    pub fn add(&mut self, other: &Self) {
-        self.acts += other.acts;
-        self.commands += other.commands;
-        self.records += other.records;
-        self.trades += other.trades;
-        self.hash = xxhash_rust::xxh3::xxh3_64_with_seed(&other.hash.to_le_bytes(), self.hash);
-    }
-}
-
 /// A run at some act.
 pub(crate) struct Run {
     pub setup: Setup,
@@ -103,6 +44,8 @@ pub(crate) struct Run {
     pub nodes: BTreeMap<u32, Node>,
     producers: Producers,
     pub auditor: Auditor,
+    /// Machines that were loaded from snapshots.
+    restores: Arc<AtomicU64>,
 }
 
 /// Runs a script to its end.
@@ -129,7 +72,8 @@ impl Run {
         });
         let (producers, auditor) = (Producers::new(&log)?, Auditor::new(setup, &log)?);
         let (store, nodes) = (Arc::new(InMemory::new()), BTreeMap::new());
-        Ok(Self { setup: *setup, log, store, now: START, troubles, nodes, producers, auditor })
+        let restores = Arc::default();
+        Ok(Self { setup: *setup, log, store, now: START, troubles, nodes, producers, auditor, restores })
     }
 
     pub fn act(&mut self, act: &Act) -> Result<(), Failure> {
@@ -179,6 +123,7 @@ impl Run {
                 forge::forge(self, TopicPartition::new(*topic, *partition), *forgery);
             }
             Act::Twist { process, machine, partition } => self.twist(*process, (*machine, *partition)),
+            Act::Turn(machine, partition) => self.turn((*machine, *partition)),
             Act::Spoil(topic, partition, spoiling) => {
                 forge::spoil(self, TopicPartition::new(*topic, *partition), *spoiling);
             }
@@ -193,7 +138,7 @@ impl Run {
 
     /// Process numbers are given once: a name in `owners` is never another process's.
     fn start(&mut self, process: u32, way: Way) -> Result<(), Failure> {
-        let node = Node::start(process, way, &self.setup, &self.log, &self.store)?;
+        let node = Node::start(process, way, &self.setup, &self.log, &self.store, &self.restores)?;
         self.nodes.insert(process, node);
         Ok(())
     }
@@ -216,7 +161,7 @@ impl Run {
                 self.round(process)?;
             }
             self.judge()?;
-            if self.nodes.is_empty() || self.is_spoilt() {
+            if self.nodes.is_empty() || self.is_spoilt() || self.auditor.turned().is_some() {
                 return Ok(false);
             }
             if self.is_settled()? {
@@ -245,17 +190,26 @@ impl Run {
         self.log.crash(kept);
         self.producers.crashed(&self.log)?;
         // What was undone never was: judge what is left from its beginning.
-        self.auditor = Auditor::new(&self.setup, &self.log)?;
+        self.auditor.begin_again(&self.setup, &self.log)?;
         Ok(())
     }
 
     /// Only an owner whose successor every reader knows may be twisted: what it writes then is dropped by all.
     fn twist(&mut self, process: u32, machine: (MachineKind, u32)) {
         let Some(node) = self.nodes.get(&process) else { return };
-        let status = node.statuses().into_iter().find(|status| (status.kind, status.partition) == machine);
-        let Some(epoch) = status.filter(|status| !status.is_stopped()).and_then(|status| status.epoch) else { return };
+        let Some(epoch) = node.epoch(machine) else { return };
         if self.auditor.is_replaced_everywhere(machine, epoch) {
             node.twist(machine);
+        }
+    }
+
+    /// From here on the auditor takes nothing of this machine for right, but what is accepted for certain.
+    fn turn(&mut self, machine: (MachineKind, u32)) {
+        let newest = self.auditor.newest_claim(machine);
+        let owner = self.nodes.values().find(|node| newest.is_some() && node.epoch(machine) == newest);
+        if let Some(owner) = owner {
+            owner.twist(machine);
+            self.auditor.mistrust(machine);
         }
     }
 
@@ -264,6 +218,10 @@ impl Run {
         // What was late and is due lands when somebody reads; the auditor reads first.
         self.auditor.look()?;
         self.producers.look(&self.log)?;
+        if self.auditor.turned().is_some() {
+            // Whatever reads what is wrong may stop.
+            return Ok(());
+        }
         for (process, node) in &self.nodes {
             for (machine, partition, why) in node.failed() {
                 if !self.stops_rightly(machine, partition) && !node.is_twisted((machine, partition)) {
@@ -291,7 +249,11 @@ impl Run {
         if self.is_spoilt() {
             return self.end_spoilt();
         }
-        if !self.settle()? {
+        let settled = self.settle()?;
+        if let Some(machine) = self.auditor.turned() {
+            return self.end_turned(machine);
+        }
+        if !settled {
             return Err(Failure::Stuck(self.stuck()));
         }
         let before = self.wait_for_clocks()?;
@@ -375,6 +337,23 @@ impl Run {
         Ok(())
     }
 
+    /// Readers have accepted what its input does not make: the next owner must have noticed.
+    fn end_turned(&mut self, turned: (MachineKind, u32)) -> Result<(), Failure> {
+        for _ in 0..400 {
+            self.advance(ROUND_MS);
+            self.round(u32::MAX)?;
+            self.judge()?;
+        }
+        let failed = self.nodes[&u32::MAX].failed();
+        if failed.iter().any(|(machine, partition, _)| (*machine, *partition) == turned) {
+            return Ok(());
+        }
+        let (machine, partition) = turned;
+        Err(Failure::Finding(format!(
+            "{machine}/{partition} wrote what its input does not make; its next owner went on"
+        )))
+    }
+
     fn report(&self, script: &Script) -> Result<Report, Failure> {
         let (mut hash, mut records, mut batch) = (Xxh3Default::new(), 0, Vec::new());
         for at in all_partitions(&Partitions::keyed(self.setup.partitions)) {
@@ -387,7 +366,20 @@ impl Run {
                 hash.update(record.value.as_deref().unwrap_or_default());
             }
         }
-        let (acts, commands) = (script.acts.len() as u64, self.producers.count() as u64);
-        Ok(Report { acts, commands, records, trades: self.auditor.trades, hash: hash.digest() })
+        let Drops { stale, repeats, ahead } = self.auditor.drops();
+        Ok(Report {
+            acts: script.acts.len() as u64,
+            commands: self.producers.count() as u64,
+            records,
+            trades: self.auditor.trades,
+            takeovers: self.auditor.takeovers(),
+            restores: self.restores.load(Ordering::Relaxed),
+            stale,
+            repeats,
+            ahead,
+            spoilt: u64::from(self.is_spoilt()),
+            turned: u64::from(self.auditor.turned().is_some()),
+            hash: hash.digest(),
+        })
     }
 }

@@ -122,6 +122,9 @@ pub enum Act {
         /// Of which input partition.
         partition: u32,
     },
+    /// A machine's owner, if it is at work, computes something else from here on. Readers cannot know; whoever owns the
+    /// machine next must, and write nothing more for it.
+    Turn(MachineKind, u32),
     /// A trusted topic is damaged: its machine must stop there.
     Spoil(Topic, u32, Spoiling),
 }

@@ -1,6 +1,7 @@
 //! A failing script made short: acts are left out as long as it fails in the same way.
 
-use crate::run::{Failure, Report, run};
+use crate::outcome::{Failure, Report};
+use crate::run::run;
 use crate::script::Script;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

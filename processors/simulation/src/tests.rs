@@ -17,7 +17,19 @@ fn seeds_pass() {
             Err(failure) => panic!("seed {seed}: {failure}\n`hoga simulate --seeds {seed}` makes its script short"),
         }
     }
-    assert!(sum.trades > count, "{} trades in {count} seeds: nothing was put to the test", sum.trades);
+    let Report { trades, takeovers, restores, stale, repeats, ahead, spoilt, turned, .. } = sum;
+    for (what, is) in [
+        ("trades", trades),
+        ("takeovers", takeovers),
+        ("restores", restores),
+        ("records of replaced owners", stale),
+        ("repeats", repeats),
+        ("records before their predecessors", ahead),
+        ("spoilt topics", spoilt * 20),
+        ("owners that turned", turned * 50),
+    ] {
+        assert!(is >= count, "{is} {what} in {count} seeds: they are not put to the test");
+    }
 }
 
 #[test]

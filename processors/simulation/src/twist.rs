@@ -6,17 +6,19 @@
 
 use hoga_core::{Effects, Input, Machine, MachineKind, Record, Stop};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A machine, and whether it is twisted.
 pub(crate) struct Twistable {
     machine: Box<dyn Machine>,
     twisted: Arc<AtomicBool>,
+    /// Counts what was loaded from snapshots.
+    restores: Arc<AtomicU64>,
 }
 
 impl Twistable {
-    pub fn new(machine: Box<dyn Machine>, twisted: Arc<AtomicBool>) -> Self {
-        Self { machine, twisted }
+    pub fn new(machine: Box<dyn Machine>, twisted: Arc<AtomicBool>, restores: Arc<AtomicU64>) -> Self {
+        Self { machine, twisted, restores }
     }
 }
 
@@ -45,7 +47,9 @@ impl Machine for Twistable {
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.machine.load(bytes)
+        self.machine.load(bytes)?;
+        self.restores.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 

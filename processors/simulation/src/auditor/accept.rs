@@ -43,6 +43,17 @@ pub(crate) enum Judged {
     Spoilt(String),
 }
 
+/// What was dropped of a partition, by why.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Drops {
+    /// Of an owner that was replaced, or that nobody announced.
+    pub stale: u64,
+    /// Seen before.
+    pub repeats: u64,
+    /// Before its predecessor.
+    pub ahead: u64,
+}
+
 /// How far a channel has come: a line for each accepted number.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
@@ -63,6 +74,7 @@ impl Progress {
 pub(crate) struct Acceptance {
     at: TopicPartition,
     channels: BTreeMap<Channel, Progress>,
+    pub drops: Drops,
 }
 
 /// The topic table of docs/topics.md: which machines write there.
@@ -99,7 +111,7 @@ fn may_lack_origin(topic: Topic, kind: RecordKind) -> bool {
 
 impl Acceptance {
     pub fn new(at: TopicPartition) -> Self {
-        Self { at, channels: BTreeMap::new() }
+        Self { at, channels: BTreeMap::new(), drops: Drops::default() }
     }
 
     /// How far a channel has come here.
@@ -154,7 +166,10 @@ impl Acceptance {
             // Nobody announced this epoch, or a newer one was announced since.
             return match self.at.topic {
                 Topic::Orders => Ok(Judged::Taken(Box::new(taken(stored, None, None)))),
-                _ => Ok(Judged::Dropped),
+                _ => {
+                    self.drops.stale += 1;
+                    Ok(Judged::Dropped)
+                }
             };
         };
         let (last, hash) = progress.last();
@@ -170,6 +185,8 @@ impl Acceptance {
             }
         }
         if origin.number != last + 1 {
+            let count = if origin.number > last { &mut self.drops.ahead } else { &mut self.drops.repeats };
+            *count += 1;
             return Ok(Judged::Dropped);
         }
         let expected = running_hash(hash, frame, origin.cause, &stored.key);

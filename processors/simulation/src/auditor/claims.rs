@@ -15,7 +15,11 @@ use std::collections::BTreeMap;
 
 /// The newest valid claim of each machine's partition.
 #[derive(Debug, Default)]
-pub(crate) struct Claims(BTreeMap<Channel, u64>);
+pub(crate) struct Claims {
+    newest: BTreeMap<Channel, u64>,
+    /// Claims that replaced another.
+    pub takeovers: u64,
+}
 
 impl Claims {
     /// Takes the next record of `owners`; a mark that counts is given back, to be checked.
@@ -26,13 +30,14 @@ impl Claims {
         match hoga_schemas::decode(&frame).map_err(|error| wrong(error.to_string()))? {
             Record::Claim(Claim { machine, partition, replaces, .. }) => {
                 let channel = (machine, partition);
-                if self.0.get(&channel).copied() == replaces {
-                    self.0.insert(channel, stored.offset);
+                if self.newest(channel) == replaces {
+                    self.newest.insert(channel, stored.offset);
+                    self.takeovers += u64::from(replaces.is_some());
                 }
                 Ok(None)
             }
             Record::Mark(mark) => {
-                let counts = self.0.get(&(mark.machine, mark.partition)) == Some(&mark.epoch);
+                let counts = self.newest((mark.machine, mark.partition)) == Some(mark.epoch);
                 Ok(counts.then_some(mark))
             }
             Record::SignOfLife(_) => Ok(None),
@@ -42,7 +47,7 @@ impl Claims {
 
     /// The newest epoch of a machine's partition.
     pub fn newest(&self, channel: Channel) -> Option<u64> {
-        self.0.get(&channel).copied()
+        self.newest.get(&channel).copied()
     }
 }
 
