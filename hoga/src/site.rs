@@ -16,7 +16,9 @@ mod folder;
 mod kafka;
 
 #[cfg(feature = "kafka")]
-pub use kafka::{make as make_topics, open_existing as open_kafka, options as kafka_options};
+pub use kafka::{
+    make as make_topics, open_existing as open_kafka, options as kafka_options, options_of_new as kafka_options_of_new,
+};
 
 use crate::cli::Context;
 use crate::exit::Failure;

@@ -7,6 +7,7 @@ use crate::bench::row::Row;
 use crate::bench::{hop, order_to_answer, order_to_execution, pipeline, report, warm};
 use crate::cli::Context;
 use crate::exit::Failure;
+use crate::site::kafka_options_of_new;
 use std::io;
 use std::path::PathBuf;
 
@@ -54,7 +55,7 @@ enum Stage {
 impl Args {
     /// Measures, prints row by row, writes the file.
     pub fn run(self, context: &Context) -> Result<(), Failure> {
-        let options = kafka_options()?;
+        let options = kafka_options_of_new(context)?;
         let (machine, out) = (Machine::here(), &mut io::stdout());
         warm::warm(context, &options, self.warm)?;
         report::head(&machine, self.pairs, out)?;
@@ -88,9 +89,4 @@ impl Args {
         };
         stages.iter().flat_map(rows).collect()
     }
-}
-
-fn kafka_options() -> Result<hoga_topics::KafkaOptions, Failure> {
-    let brokers = std::env::var("HOGA_KAFKA").map_err(|_| Failure::Usage("HOGA_KAFKA is not set".into()))?;
-    Ok(hoga_topics::KafkaOptions { brokers, replication: 1, ..hoga_topics::KafkaOptions::default() })
 }

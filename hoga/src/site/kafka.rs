@@ -104,6 +104,11 @@ pub fn options(context: &Context) -> Result<KafkaOptions, Failure> {
     }
 }
 
+/// The options that a log made here would have, in the time of the wall.
+pub fn options_of_new(context: &Context) -> Result<KafkaOptions, Failure> {
+    as_configured(context, client(context)?, None)
+}
+
 fn layout(options: &KafkaOptions) -> Result<Option<KafkaLayout>, Failure> {
     KafkaLog::layout(options).map_err(|error| refused(options, error))
 }
