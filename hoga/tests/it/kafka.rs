@@ -17,6 +17,16 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 /// Against hanging; nothing takes as long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Where the Kafka of the tests is; `None` if those are left out.
+pub fn kafka_wanted() -> Option<String> {
+    let brokers = std::env::var("HOGA_KAFKA").ok();
+    if brokers.is_none() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "HOGA_KAFKA is not set: no Kafka to test against");
+        eprintln!("LEFT OUT: HOGA_KAFKA is not set; run scripts/kafka start and set what it prints");
+    }
+    brokers
+}
+
 /// A log of its own on the Kafka, with one partition of each topic.
 struct Site {
     place: Place,
@@ -27,11 +37,7 @@ struct Site {
 impl Site {
     /// `None` if there is no Kafka.
     fn make(name: &str) -> Option<Self> {
-        let Ok(brokers) = std::env::var("HOGA_KAFKA") else {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "HOGA_KAFKA is not set: no Kafka to test against");
-            eprintln!("LEFT OUT: HOGA_KAFKA is not set; run scripts/kafka start and set what it prints");
-            return None;
-        };
+        let brokers = kafka_wanted()?;
         let now_ms = UNIX_EPOCH.elapsed().expect("after 1970").as_millis();
         let site = Self { place: Place::new(), brokers, prefix: format!("test-{name}-{now_ms}.") };
         site.run("topics create --partitions 1").printed(&[]);
@@ -48,11 +54,7 @@ impl Site {
 
     /// Starts what does not end by itself.
     fn start(&self, args: &str) -> Running {
-        let mut child = self.place.command(&self.args(args)).stdout(Stdio::piped()).spawn().expect("hoga runs");
-        let out = BufReader::new(child.stdout.take().expect("piped"));
-        let (sender, lines) = channel();
-        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut running = Running { child, lines, name: String::new() };
+        let mut running = Running::begin(&mut self.place.command(&self.args(args)));
         let first = running.says("hoga runs on ");
         running.name = first.split_once(" as ").and_then(|(_, rest)| rest.split_once(": ")).expect("a name").0.into();
         running
@@ -79,18 +81,27 @@ impl Site {
     }
 }
 
-/// A process that runs machines; killed when dropped.
-struct Running {
+/// A process that does not end by itself; killed when dropped.
+pub struct Running {
     child: Child,
     lines: Receiver<String>,
-    /// As `owners` has it.
+    /// As `owners` has it, if it runs machines.
     name: String,
 }
 
 impl Running {
+    /// Starts it.
+    pub fn begin(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("hoga runs");
+        let out = BufReader::new(child.stdout.take().expect("piped"));
+        let (sender, lines) = channel();
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines, name: String::new() }
+    }
+
     /// Waits until it prints a line with this; the line.
     #[track_caller]
-    fn says(&self, what: &str) -> String {
+    pub fn says(&self, what: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -102,7 +113,7 @@ impl Running {
     }
 
     /// SIGTERM.
-    fn ask_to_end(&self) {
+    pub fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
     }

@@ -4,7 +4,7 @@
 //! - [`bad_input`]: what is refused, and how. [`hoga`]: runs the real binary.
 //! - [`session`]: a whole day at the exchange. [`cutting`]: a log whose beginning goes. [`http`]: what it serves to
 //!   other programs.
-//! - `kafka`: on a Kafka, shared and disturbed (feature `kafka`).
+//! - `kafka`: on a Kafka, shared and disturbed; `secure`: on one with TLS, logins and rights (feature `kafka`).
 
 mod bad_input;
 mod cutting;
@@ -13,5 +13,7 @@ mod hoga;
 mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "kafka")]
+mod secure;
 mod session;
 mod tidy;

@@ -4,6 +4,7 @@ use super::KafkaOptions;
 use super::layout::{TIME_MODE_KEY, WALL};
 use crate::TimeMode;
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use std::time::Duration;
 
 /// Room for what Kafka adds to a record: a batch's header and the lengths of its parts.
@@ -52,6 +53,8 @@ fn common(options: &KafkaOptions) -> ClientConfig {
         .set("allow.auto.create.topics", "false")
         // A broker that comes back is found within this.
         .set("reconnect.backoff.max.ms", "1000");
+    // Why a connection was closed is told at this level only.
+    config.set_log_level(RDKafkaLogLevel::Info);
     config
 }
 

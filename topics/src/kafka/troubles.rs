@@ -41,6 +41,10 @@ impl Troubles {
         self.lost_connections.load(Ordering::Relaxed)
     }
 
+    fn explain(&self, reason: String) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
     fn note(&self, error: &KafkaError, reason: &str) {
         use RDKafkaErrorCode::{Authentication, BrokerTransportFailure, Resolve, SSL};
         let refused = match error.rdkafka_error_code() {
@@ -51,7 +55,7 @@ impl Troubles {
         };
         // A refusal explains more than the lost connections that follow it.
         if refused || !self.refused() {
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+            self.explain(reason.to_owned());
         }
         self.refused.fetch_or(refused, Ordering::AcqRel);
         self.lost_connections.fetch_add(1, Ordering::Relaxed);
@@ -82,10 +86,22 @@ impl ClientContext for Noting {
         self.0.note(&error, reason);
     }
 
-    /// What matters comes as an error too.
+    /// What matters comes as an error too, but for connections that are closed before anything was answered.
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!("librdkafka: {facility} {message}");
+        if let Some(reason) = turned_away(message) {
+            self.0.explain(format!(
+                "{reason}: does the broker want TLS or a login, by the client's security.protocol and sasl settings?"
+            ));
+        }
     }
+}
+
+/// Why an address that was given closed the connection; `None`: it is about something else. Once a broker has answered
+/// it goes by its number.
+fn turned_away(message: &str) -> Option<&str> {
+    let (thread, reason) = message.split_once("]: ")?;
+    (thread.ends_with("/bootstrap") && reason.contains(": Disconnected")).then_some(reason)
 }
 
 impl ConsumerContext for Noting {}
@@ -93,6 +109,15 @@ impl ConsumerContext for Noting {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_addresses_that_were_given_turn_away() {
+        let closed = "Disconnected: SSL connection closed by peer (after 8ms in state UP)";
+        let given = format!("[thrd:ssl://127.0.0.1:9092/bootstrap]: ssl://127.0.0.1:9092/bootstrap: {closed}");
+        assert_eq!(turned_away(&given), Some(&*format!("ssl://127.0.0.1:9092/bootstrap: {closed}")));
+        assert_eq!(turned_away(&format!("[thrd:127.0.0.1:9092/1]: 127.0.0.1:9092/1: {closed}")), None);
+        assert_eq!(turned_away("[thrd:127.0.0.1:9092/bootstrap]: 127.0.0.1:9092/bootstrap: Connected"), None);
+    }
 
     #[test]
     fn one_trouble_is_news_once() {
