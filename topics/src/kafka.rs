@@ -46,7 +46,11 @@ use reader::KafkaReader;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use watchdog::Watchdog;
+
+/// A leader that is new may know of a partition's end later than its readers, by one fetch of its followers.
+const NEW_LEADER: Duration = Duration::from_secs(2);
 
 /// Which Kafka, and what its topics are to be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +83,8 @@ impl Default for KafkaOptions {
             replication: 3,
             time_mode: TimeMode::Wall,
             max_record_bytes: log::MAX_RECORD_BYTES,
-            read_ahead_records: 4_096,
+            // A reader that was full waits for the request that is out: with 4,096 so often that it reads a third.
+            read_ahead_records: 16_384,
             client_settings: BTreeMap::new(),
         }
     }
@@ -206,8 +211,14 @@ impl Log for KafkaLog {
     }
 
     fn reader(&self, at: TopicPartition, from: u64, _: Visibility) -> Result<Box<dyn Reader>, LogError> {
-        log::check_position(at, from, self.core.bounds(at)?)?;
-        Ok(Box::new(KafkaReader::new(self.core.clone(), at, from)?))
+        let started = Instant::now();
+        loop {
+            match log::check_position(at, from, self.core.bounds(at)?) {
+                Ok(()) => return Ok(Box::new(KafkaReader::new(self.core.clone(), at, from)?)),
+                Err(LogError::PastEnd { .. }) if started.elapsed() < NEW_LEADER => std::thread::sleep(NEW_LEADER / 20),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn writer(&self) -> Result<Box<dyn Writer>, LogError> {

@@ -312,7 +312,8 @@ pub trait Writer: Send {
     /// Sends out what was taken, without waiting for answers.
     fn flush(&mut self) -> Result<(), LogError>;
 
-    /// Moves the answers that came to `out`, in the order of sending for each partition.
+    /// Moves the answers that came to `out`: of each partition those with an offset in the order of sending. That
+    /// something is not known may be told before or after what was sent earlier.
     fn acks(&mut self, out: &mut Vec<Ack>) -> Result<(), LogError>;
 
     /// Records sent whose answer has not been taken.

@@ -1,5 +1,7 @@
 //! Questions to Kafka and orders to it, each with a bound on its time and an error that says what was asked and where.
 
+mod ends;
+
 use super::troubles::{Noting, Troubles};
 use super::{KafkaOptions, settings};
 use crate::{LogError, TopicPartition};
@@ -9,7 +11,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -38,7 +39,7 @@ pub(super) struct Client {
 impl Client {
     /// Asks nothing yet.
     pub fn new(options: KafkaOptions) -> Result<Self, LogError> {
-        let failed = |error| failed(&options, "setting up a client", &error, None);
+        let failed = |error| failed(&options, "setting up a client", &error, "");
         let troubles = Arc::<Troubles>::default();
         let noting = Noting(troubles.clone());
         let queries = settings::of_consumer(&options).create_with_context(noting.clone()).map_err(failed)?;
@@ -66,7 +67,16 @@ impl Client {
     /// What went wrong, while doing what.
     pub fn failed(&self, what: &str, error: &KafkaError) -> LogError {
         self.hear();
-        failed(&self.options, what, error, self.troubles.last())
+        let told = self.troubles.last().map(|told| format!(" ({told})"));
+        failed(&self.options, what, error, &told.unwrap_or_default())
+    }
+
+    /// The same, where it takes a right that may be missing.
+    pub fn failed_needing(&self, what: &str, operation: &str, topic: &str, error: &KafkaError) -> LogError {
+        match code(error) {
+            Some(code) if is_denial(code) => failed(&self.options, what, error, &needs(operation, "topic", topic)),
+            _ => self.failed(what, error),
+        }
     }
 
     /// Lets librdkafka tell what it has to tell: it does only while it is polled.
@@ -88,37 +98,6 @@ impl Client {
                 }
             }
         }
-    }
-
-    /// Where partitions end, by one question to each of their leaders.
-    pub fn ends(
-        &self,
-        partitions: impl Iterator<Item = TopicPartition>,
-        timeout: Duration,
-    ) -> Result<BTreeMap<TopicPartition, KafkaResult<u64>>, LogError> {
-        let failed = |error: KafkaError| self.failed("asking where the partitions end", &error);
-        let mut list = TopicPartitionList::new();
-        for at in partitions {
-            // Where a time is asked for, this stands for the newest.
-            let added = list.add_partition_offset(self.name(at.topic), at.partition as i32, Offset::End);
-            added.map_err(failed)?;
-        }
-        if list.count() == 0 {
-            return Ok(BTreeMap::new());
-        }
-        let topics: BTreeMap<&str, Topic> = self.names().collect();
-        let answer = self.queries.offsets_for_times(list, timeout).map_err(failed)?;
-        let mut ends = BTreeMap::new();
-        for element in answer.elements() {
-            let at = TopicPartition::new(topics[element.topic()], element.partition() as u32);
-            let end = match (element.error(), element.offset()) {
-                (Ok(()), Offset::Offset(end)) if end >= 0 => Ok(end as u64),
-                (Ok(()), _) => continue,
-                (Err(error), _) => Err(error),
-            };
-            ends.insert(at, end);
-        }
-        Ok(ends)
     }
 
     /// A consumer of its own.
@@ -152,7 +131,7 @@ impl Client {
             Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition) => {
                 LogError::NoPartition(at)
             }
-            _ => self.failed(&format!("{at}: asking for its offsets"), error),
+            _ => self.failed_needing(&format!("{at}: asking for its offsets"), "Describe", self.name(at.topic), error),
         }
     }
 
@@ -175,10 +154,8 @@ impl Client {
 
     /// Drops what is before an offset; the new start.
     pub fn delete_records(&self, at: TopicPartition, before: u64) -> Result<u64, LogError> {
-        let failed = |error: &KafkaError| {
-            let needs = needs(error.rdkafka_error_code(), "Delete", self.name(at.topic));
-            self.failed(&format!("{at}: cutting before offset {before}{needs}"), error)
-        };
+        let what = format!("{at}: cutting before offset {before}");
+        let failed = |error: &KafkaError| self.failed_needing(&what, "Delete", self.name(at.topic), error);
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(self.name(at.topic), at.partition as i32, offset(before));
         added.map_err(|error| failed(&error))?;
@@ -225,23 +202,32 @@ fn passes(error: &KafkaError) -> bool {
     )
 }
 
-/// An error that says where and, as far as librdkafka told, why.
-pub(super) fn failed(options: &KafkaOptions, what: &str, error: &KafkaError, told: Option<String>) -> LogError {
+/// An error that says where and, as far as `more` is known, why or what to do.
+pub(super) fn failed(options: &KafkaOptions, what: &str, error: &KafkaError, more: &str) -> LogError {
     let what = format!("{what}, of Kafka at {} (does it run there, and may this client use it?)", options.brokers);
-    let told = told.map(|told| format!(" ({told})")).unwrap_or_default();
-    LogError::Io { what, source: std::io::Error::other(format!("{error}{told}")) }
+    LogError::Io { what, source: std::io::Error::other(format!("{error}{more}")) }
 }
 
-/// What a client that was refused for want of rights needs; nothing for other errors.
-pub(super) fn needs(code: Option<RDKafkaErrorCode>, operation: &str, topic: &str) -> String {
-    use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
-    match code {
-        Some(TopicAuthorizationFailed | ClusterAuthorizationFailed) => format!(
-            ": this client's principal needs the operation {operation} on the topic {topic} (scripts/kafka-acls \
-             allows what each role needs)"
-        ),
-        _ => String::new(),
+/// What Kafka called it, also where it refused an order.
+fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
     }
+}
+
+/// Whether Kafka refused for want of a right.
+pub(super) fn is_denial(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{ClusterAuthorizationFailed, GroupAuthorizationFailed, TopicAuthorizationFailed};
+    matches!(code, ClusterAuthorizationFailed | GroupAuthorizationFailed | TopicAuthorizationFailed)
+}
+
+/// The way out for a client that was denied something.
+pub(super) fn needs(operation: &str, resource: &str, name: &str) -> String {
+    format!(
+        "; this client's principal needs the operation {operation} on the {resource} {name} (scripts/kafka-acls allows \
+         what each role needs)"
+    )
 }
 
 /// Waits for a future on this thread: the administrative calls are the only ones here.

@@ -1,7 +1,7 @@
 //! Placement by consumer group: which partitions of some machines' inputs are this process's to want.
 //!
 //! Invariants:
-//! 1. It only joins: what is assigned is paused before it could be fetched, and nothing is ever committed. Records are
+//! 1. It only joins: what is assigned is paused before it could be read, and nothing is ever committed. Records are
 //!    read elsewhere, so a long replay cannot throw a process out of its group.
 //! 2. Nothing depends on the group for safety: two members that both believe to have a partition are sorted out by
 //!    their claims in `owners`.
@@ -45,7 +45,7 @@ impl Group {
         let member = Member { assigned: Mutex::default(), names: names.clone() };
         let made = settings::of_group(options, name, session_timeout).create_with_context(member);
         let consumer = made.and_then(|consumer: BaseConsumer<Member>| consumer.subscribe(&topics).map(|()| consumer));
-        let consumer = consumer.map_err(|error| failed(options, &format!("joining the group {name}"), &error, None))?;
+        let consumer = consumer.map_err(|error| failed(options, &format!("joining the group {name}"), &error, ""))?;
         Ok(Self { name: name.to_owned(), options: options.clone(), consumer })
     }
 
@@ -67,6 +67,16 @@ impl Group {
         matches!(self.consumer.poll(timeout), Some(Ok(_)))
     }
 
+    /// What helps against a denial.
+    fn more(&self, error: &KafkaError) -> String {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                client::needs("Read", "group", &format!("{}{}", self.options.topic_prefix, self.name))
+            }
+            _ => String::new(),
+        }
+    }
+
     fn judge(&self, error: KafkaError) -> Result<(), LogError> {
         use RDKafkaErrorCode::{
             Fatal, GroupAuthorizationFailed, InvalidSessionTimeout, TopicAuthorizationFailed, UnknownTopicOrPartition,
@@ -79,7 +89,7 @@ impl Group {
                 | InvalidSessionTimeout
                 | TopicAuthorizationFailed
                 | UnknownTopicOrPartition,
-            ) => Err(failed(&self.options, &what, &error, None)),
+            ) => Err(failed(&self.options, &what, &error, &self.more(&error))),
             _ => {
                 tracing::warn!(%error, "{what}; it goes on by itself");
                 Ok(())
@@ -111,11 +121,12 @@ impl Member {
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
         // An offset, or librdkafka asks for a committed one; it is never read from.
         list.set_all_offsets(client::offset(0))?;
-        consumer.pause(list)?;
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(list)?,
             _ => consumer.assign(list)?,
         }
+        // Not before: librdkafka passes over partitions that it has not heard of. What it fetches meanwhile it drops.
+        consumer.pause(list)?;
         self.assigned().extend(self.partitions(list));
         Ok(())
     }

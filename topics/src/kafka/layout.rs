@@ -6,7 +6,7 @@
 //! the check against it names what differs from its first topic.
 
 use super::KafkaOptions;
-use super::client::{Client, needs, wait};
+use super::client::{Client, wait};
 use crate::{LogError, Partitions, TimeMode};
 use hoga_core::Topic;
 use rdkafka::admin::{ConfigResource, ResourceSpecifier};
@@ -66,11 +66,7 @@ pub(super) fn describe(client: &Client, names: &[&str]) -> Result<Vec<ConfigReso
     let answers = client.administer(|admin, options| wait(admin.describe_configs(&resources, options)));
     let answers = answers.map_err(|error| client.failed(what, &error))?;
     let described = answers.into_iter().zip(names).map(|(answer, name)| {
-        let refused = |code| {
-            let needs = needs(Some(code), "DescribeConfigs", name);
-            client.failed(&format!("{what}{needs}"), &KafkaError::AdminOp(code))
-        };
-        answer.map_err(refused)
+        answer.map_err(|code| client.failed_needing(what, "DescribeConfigs", name, &KafkaError::AdminOp(code)))
     });
     described.collect()
 }

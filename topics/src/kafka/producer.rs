@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! 1. A record is answered once: with its offset, or with none when it is not known whether it was appended.
-//! 2. Answers of one partition come in the order of sending, as librdkafka reports them.
+//! 2. Answers with an offset come in the order of sending for each partition, as librdkafka reports them. When a
+//!    producer is replaced, what it had queued is given up before what it had in flight.
 //! 3. What no repeat would mend (a record larger than the broker takes, no permission) fails the log, by name.
 //! 4. In flight is bounded by the producer's queue: a flush that finds it full blocks until something is answered.
 //! 5. A producer that librdkafka gave up, or that answers nothing, is replaced. What was in flight is answered as not
@@ -77,11 +78,9 @@ impl ProducerContext for Deliveries {
 
 /// The way out, if sending again cannot help.
 fn refusal(code: Option<RDKafkaErrorCode>, topic: &str) -> Option<String> {
-    use RDKafkaErrorCode::{
-        ClusterAuthorizationFailed, InvalidRecord, InvalidTimestamp, MessageSizeTooLarge, TopicAuthorizationFailed,
-    };
+    use RDKafkaErrorCode::{InvalidRecord, InvalidTimestamp, MessageSizeTooLarge};
     match code? {
-        TopicAuthorizationFailed | ClusterAuthorizationFailed => Some(client::needs(code, "Write", topic)),
+        code if client::is_denial(code) => Some(client::needs("Write", "topic", topic)),
         MessageSizeTooLarge => Some(format!("; raise max.message.bytes of the topic {topic}")),
         InvalidRecord | InvalidTimestamp => Some(String::new()),
         _ => None,
@@ -164,11 +163,10 @@ impl Producer {
                 }
                 _ => {
                     self.ledger.unsent(*back.delivery_opaque);
-                    let needs =
-                        client::needs(given_up.as_ref().map(|(code, _)| *code), "Write", self.client.name(to.topic));
-                    let told = given_up.map(|(_, why)| why);
-                    let what = format!("{to}: sending a record{needs}");
-                    return Err(client::failed(&self.client.options, &what, &error, told));
+                    // After a fatal error that is all librdkafka says; which one it was tells more.
+                    let error = given_up.map_or(error, |(code, _)| KafkaError::MessageProduction(code));
+                    let what = format!("{to}: sending a record");
+                    return Err(self.client.failed_needing(&what, "Write", self.client.name(to.topic), &error));
                 }
             }
             if let Err(error) = self.ledger.check() {

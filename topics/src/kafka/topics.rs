@@ -3,7 +3,7 @@
 //! Whatever is wrong is named with the command that mends it: one of Kafka's own, because whoever may change a cluster
 //! has those. The number of partitions is never mended: keys would move.
 
-use super::client::{Client, needs, wait};
+use super::client::{Client, wait};
 use super::layout::{self, Found, FoundTopic};
 use super::settings;
 use crate::LogError;
@@ -39,28 +39,24 @@ pub(super) fn create(client: &Client) -> Result<Vec<String>, LogError> {
             // Somebody else was quicker.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((name, code)) => {
-                let what = format!("making the topic {name}{}", needs(Some(code), "Create", &name));
-                return Err(client.failed(&what, &KafkaError::AdminOp(code)));
+                let what = format!("making the topic {name}");
+                return Err(client.failed_needing(&what, "Create", &name, &KafkaError::AdminOp(code)));
             }
         }
     }
-    await_leaders(client)?;
+    await_leaders(client, &made)?;
     Ok(made)
 }
 
-/// Until each partition has a leader.
-fn await_leaders(client: &Client) -> Result<(), LogError> {
+/// Until each partition of these topics has a leader.
+fn await_leaders(client: &Client, names: &[String]) -> Result<(), LogError> {
     let started = Instant::now();
     loop {
         let found = Found::new(&client.metadata()?);
-        let waiting = client.names().find(|(name, topic)| {
-            found.0.get(*name).is_none_or(|topic_found| {
-                topic_found.leaderless || topic_found.partitions < client.options.partitions.of(*topic)
-            })
-        });
+        let waiting = names.iter().find(|name| found.0.get(*name).is_none_or(|topic| topic.leaderless));
         match waiting {
             None => return Ok(()),
-            Some((name, _)) if started.elapsed() > KNOWN_WITHIN => {
+            Some(name) if started.elapsed() > KNOWN_WITHIN => {
                 let what = format!("the topic {name} has partitions without a leader; see the brokers' logs");
                 return Err(wrong_layout(client, what));
             }

@@ -28,8 +28,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 const QUIET: Duration = Duration::from_millis(400);
 /// Begun anew is what made no progress for so long although Kafka answers.
 const STALLED: Duration = Duration::from_secs(5);
-/// A topic that is gone may come back (brokers learn of it one by one), but not after so long.
-const GONE: Duration = Duration::from_secs(10);
+/// What brokers tell while leaders change may be wrong: one has not heard of a topic yet, a new one knows less of a
+/// partition than the last. But not for so long.
+const SETTLED: Duration = Duration::from_secs(15);
 
 /// The thread; dropping it ends it.
 pub(super) struct Watchdog {
@@ -94,13 +95,13 @@ struct Seen {
     next: u64,
     /// Since when it got nothing while there was more.
     since: Instant,
-    past_end: bool,
-    gone_since: Option<Instant>,
+    /// Since when the partition is gone, or ends before the reader.
+    odd_since: Option<Instant>,
 }
 
 impl Seen {
     fn at(next: u64) -> Self {
-        Self { next, since: Instant::now(), past_end: false, gone_since: None }
+        Self { next, since: Instant::now(), odd_since: None }
     }
 }
 
@@ -135,7 +136,7 @@ impl Rounds {
         let open: BTreeMap<u64, TopicPartition> = lanes.iter().flatten().map(|lane| (lane.id, lane.at)).collect();
         self.seen.retain(|id, _| open.contains_key(id));
         // Who is away is asked again at the next look.
-        let Ok(ends) = self.client.ends(open.into_values(), ANSWER_TIMEOUT) else { return };
+        let Ok(ends) = self.client.ends(open.into_values().collect(), ANSWER_TIMEOUT) else { return };
         for ((fetcher, lanes), quiet) in fetchers.iter().zip(lanes).zip(quiet) {
             for lane in lanes.iter().filter(|lane| !lane.failed()) {
                 if let Some(end) = ends.get(&lane.at) {
@@ -173,35 +174,42 @@ impl Rounds {
     }
 
     fn look_at_reader(&mut self, fetcher: &Fetcher, lane: &Arc<Lane>, end: &KafkaResult<u64>, quiet: Quiet) {
+        if let Ok(end) = end {
+            lane.learn_end(*end);
+        }
         let next = lane.next();
         let seen = self.seen.entry(lane.id).or_insert_with(|| Seen::at(next));
-        let end = match end {
-            Ok(end) => *end,
-            Err(error) => {
-                if is_gone(error.rdkafka_error_code())
-                    && seen.gone_since.get_or_insert_with(Instant::now).elapsed() > GONE
-                {
-                    let name = self.client.name(lane.at.topic);
-                    self.fail(lane, Failure::Refused(format!("the topic {name} is not on this Kafka any more")));
-                }
-                return;
-            }
-        };
-        lane.learn_end(end);
-        let moved = seen.next != next;
-        if moved || (next == end && !quiet.complained) || !lane.has_room() {
+        if seen.next != next {
             *seen = Seen::at(next);
             return;
         }
-        if next > end {
-            // A leader that is new may know less for a moment.
-            if std::mem::replace(&mut seen.past_end, true) {
-                self.fail(lane, Failure::PastEnd { end });
+        let odd = match end {
+            Ok(end) if next <= *end => {
+                seen.odd_since = None;
+                return self.look_at_progress(fetcher, lane, (next, *end), quiet);
             }
+            Ok(end) => Failure::PastEnd { end: *end },
+            Err(error) if is_gone(error.rdkafka_error_code()) => {
+                let name = self.client.name(lane.at.topic);
+                Failure::Refused(format!("the topic {name} is not on this Kafka any more, or may not be seen"))
+            }
+            Err(_) => return,
+        };
+        if seen.odd_since.get_or_insert_with(Instant::now).elapsed() > SETTLED {
+            self.fail(lane, odd);
+        }
+    }
+
+    /// The reader got nothing since the last look; the partition goes from `next` to `end`.
+    fn look_at_progress(&mut self, fetcher: &Fetcher, lane: &Arc<Lane>, (next, end): (u64, u64), quiet: Quiet) {
+        let seen = self.seen.get_mut(&lane.id).expect("it was looked at");
+        if (next == end && !quiet.complained) || !lane.has_room() {
+            seen.since = Instant::now();
             return;
         }
-        let stalled = seen.since.elapsed() >= STALLED;
-        if quiet.complained || stalled || (quiet.queued_nothing && seen.since.elapsed() >= QUIET) {
+        let silence = seen.since.elapsed();
+        let stalled = silence >= STALLED;
+        if quiet.complained || stalled || (quiet.queued_nothing && silence >= QUIET) {
             self.look_into(fetcher, lane, (next, end), stalled);
         }
     }
@@ -218,11 +226,7 @@ impl Rounds {
             }
             Ok(Found::OutOfRange) => self.out_of_range(fetcher, lane, next),
             Ok(Found::Denied) => {
-                let needs = client::needs(
-                    Some(RDKafkaErrorCode::TopicAuthorizationFailed),
-                    "Read",
-                    self.client.name(lane.at.topic),
-                );
+                let needs = client::needs("Read", "topic", self.client.name(lane.at.topic));
                 let why = format!("Kafka does not let it be read{needs}");
                 self.fail(lane, Failure::Refused(why));
             }

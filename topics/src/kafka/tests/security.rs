@@ -86,6 +86,10 @@ fn whoever_lacks_a_login_or_a_right_is_told_which() {
     assert_names(&read(&producer, Topic::Orders), &["orders/0", "the operation Read on the topic s.orders"]);
     let refused = send(&producer, Topic::Accounts);
     assert_names(&refused, &["s.accounts/0: Kafka refused a record", "the operation Write on the topic s.accounts"]);
+    let group = Group::join(&options_of(&brokers, "producer"), "g", &[MachineKind::Admission], Duration::from_secs(6));
+    let mut group = group.unwrap();
+    let refused = (0..600).find_map(|_| group.poll(Duration::from_millis(50)).err()).expect("it is told").to_string();
+    assert_names(&refused, &["taking part in the group g", "the operation Read on the group s.g"]);
     let reader = KafkaLog::connect(options_of(&brokers, "reader")).unwrap();
     assert_eq!(read(&reader, Topic::Orders), "");
     assert_names(&send(&reader, Topic::Orders), &["orders", "the operation Write"]);
