@@ -74,6 +74,18 @@ pub fn refuse_file(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses a folder that has a log itself: whoever names one together with a Kafka means one of the two.
+#[cfg(feature = "kafka")]
+pub fn refuse_log(folder: &Path) -> Result<(), Failure> {
+    if Layout::read(&folder.join("log"))?.is_some() {
+        let name = folder.display();
+        return Err(Failure::Usage(format!(
+            "{name} holds a log of its own, and a Kafka is given too: leave one of them out, or give another --data-dir for what is kept beside the log on Kafka"
+        )));
+    }
+    Ok(())
+}
+
 /// There is nothing to read.
 pub fn no_log(context: &Context) -> Failure {
     let path = match path(context, MAIN) {

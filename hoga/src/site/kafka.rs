@@ -121,12 +121,30 @@ fn connect(options: KafkaOptions) -> Result<KafkaLog, Failure> {
 fn refused(options: &KafkaOptions, error: LogError) -> Failure {
     match error {
         LogError::Io { .. } => Failure::Unavailable(error.to_string()),
-        LogError::Layout { .. } => Failure::Unavailable(format!(
-            "{error}\nTopics and settings that are missing are also made by: hoga topics create {}",
-            flags(&options.brokers, &options.topic_prefix)
-        )),
+        LogError::Layout { .. } => {
+            let what = error.to_string();
+            let create = match what.contains(" is missing ") {
+                true => format!(
+                    "\nTopics that are missing are also made by: hoga topics create {}",
+                    flags(&options.brokers, &options.topic_prefix)
+                ),
+                false => String::new(),
+            };
+            Failure::Unavailable(what + &create)
+        }
         other => other.into(),
     }
+}
+
+/// Refuses more replicas than there are brokers.
+fn refuse_too_many(options: &KafkaOptions, replication: u16, brokers: u16) -> Result<(), Failure> {
+    if replication <= brokers {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{replication} replicas of each topic are asked for, Kafka at {} has {brokers} brokers; give --replication {brokers} or start more",
+        options.brokers
+    )))
 }
 
 /// The log's own shape; what is given and different is refused where it can only be a mistake.
@@ -141,10 +159,18 @@ fn as_it_is(context: &Context, options: &KafkaOptions, layout: &KafkaLayout) -> 
         )));
     }
     let options = layout.apply_to(options);
-    Ok(match given.config.replication {
-        Some(replication) => KafkaOptions { replication, ..options },
-        None => options,
-    })
+    match given.config.replication {
+        Some(replication) if replication != options.replication => {
+            refuse_too_many(&options, replication, brokers(&options)?)?;
+            // What the topics lack is told by their check.
+            Ok(KafkaOptions { replication, ..options })
+        }
+        _ => Ok(options),
+    }
+}
+
+fn brokers(options: &KafkaOptions) -> Result<u16, Failure> {
+    KafkaLog::brokers(options).map_err(|error| refused(options, error))
 }
 
 /// The shape of a new log.
@@ -154,14 +180,9 @@ fn as_configured(
     time_mode: Option<TimeMode>,
 ) -> Result<KafkaOptions, Failure> {
     let config = &context.settings.config;
-    let brokers = KafkaLog::brokers(&options).map_err(|error| refused(&options, error))?;
+    let brokers = brokers(&options)?;
     let replication = config.replication.unwrap_or(brokers.clamp(1, REPLICATION));
-    if replication > brokers {
-        return Err(Failure::Usage(format!(
-            "{replication} replicas of each topic are asked for, Kafka at {} has {brokers} brokers; give --replication {brokers} or start more",
-            options.brokers
-        )));
-    }
+    refuse_too_many(&options, replication, brokers)?;
     let partitions = Partitions::keyed(config.partitions);
     Ok(KafkaOptions { partitions, replication, time_mode: time_mode.unwrap_or(TimeMode::Wall), ..options })
 }
@@ -254,6 +275,7 @@ fn site(context: &Context, options: &KafkaOptions, log: KafkaLog, found: LogSett
     refuse_different(&name(&brokers, &prefix), &found.settings, Some(partitions), &context.settings)?;
     let beside = context.settings.config.data_dir.as_deref().unwrap_or(Path::new(folder::PARENT));
     folder::refuse_file(beside)?;
+    folder::refuse_log(beside)?;
     Ok(Site {
         log: Arc::new(log.clone()),
         settings: found.settings,

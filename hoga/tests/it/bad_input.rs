@@ -108,3 +108,14 @@ fn a_full_disk_stops_the_writer_and_keeps_what_was_acknowledged() {
     assert!(!stored.is_empty(), "the first deposit was acknowledged");
     place.produce(GOOD).printed(&["posted: accounts 1"]);
 }
+
+#[test]
+#[cfg(not(feature = "kafka"))]
+fn a_kafka_that_this_build_cannot_reach_is_refused_with_the_way_out() {
+    let place = Place::new();
+    for command in ["topics create", "topics check", "run all", "up", "demo", "tail executions", "deposit alice KRW 1"]
+    {
+        let said = place.run(&format!("{command} --kafka 127.0.0.1:9092"));
+        said.expect(2, &["built without Kafka", "cargo build --release -p hoga --features kafka"]);
+    }
+}

@@ -141,6 +141,30 @@ fn a_kafka_or_a_log_that_is_not_there_is_named() {
 }
 
 #[test]
+fn what_does_not_fit_the_log_is_refused() {
+    let Some(site) = Site::make("refuse") else { return };
+    let place = &site.place;
+    // A folder with a log of its own.
+    place.run("list-asset KRW --digits 0");
+    for (args, code, message) in [
+        ("run holds --partitions 9", 2, "--partitions 9: on this log the partitions of holds are 0 to 0"),
+        ("run holds --standby 1-2", 2, "--standby 1: on this log"),
+        ("run holds --partitions 0 --group g", 2, "'--partitions <LIST>' cannot be used with '--group <NAME>'"),
+        ("run holds --partitions none --standby none", 2, "nothing is left to run"),
+        ("run books", 2, "the machines are admission, control, holds, matching, candles, tick-candles, or all"),
+        ("topics create --partitions 8", 2, "this log was made with partitions 1, given is 8"),
+        ("topics create --replication 99", 2, "99 replicas of each topic are asked for"),
+        ("topics create --recorded", 3, "this log has the time of the wall"),
+        ("topics check --max-open-orders 5", 2, "this log was made with max_open_orders 10000, given is 5"),
+        ("tail executions --data-dir hoga-data/main", 2, "hoga-data/main holds a log of its own, and a Kafka is given"),
+    ] {
+        site.run(args).expect(code, &[message]);
+    }
+    place.run("run all").expect(2, &["name its Kafka with --kafka HOST:PORT or HOGA_KAFKA"]);
+    place.run("topics create").expect(2, &["which Kafka? name its brokers with --kafka HOST:PORT"]);
+}
+
+#[test]
 fn of_two_processes_that_want_one_partition_the_later_owns_it_and_both_say_so() {
     let Some(site) = Site::make("two") else { return };
     let first = site.start("run matching");

@@ -80,7 +80,7 @@ pub fn plan(
         if let Some(beyond) = list.and_then(|list| list.0.range(most..).next()) {
             let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
             return Err(Failure::Usage(format!(
-                "{flag} {beyond}: {} have the partitions 0 to {} on this log",
+                "{flag} {beyond}: on this log the partitions of {} are 0 to {}",
                 names.join(" and "),
                 most.saturating_sub(1)
             )));
@@ -146,8 +146,8 @@ mod tests {
             assert_eq!(plan.wanted, says);
         }
         for (wanted, standby, says) in [
-            ("4", "0", "--partitions 4: control and holds have the partitions 0 to 3"),
-            ("0", "2-9", "--standby 4: control and holds have the partitions 0 to 3"),
+            ("4", "0", "--partitions 4: on this log the partitions of control and holds are 0 to 3"),
+            ("0", "2-9", "--standby 4: on this log the partitions of control and holds are 0 to 3"),
             ("none", "none", "nothing is left to run"),
         ] {
             let refused = plan(&kinds, partitions, Some(&list(wanted)), Some(&list(standby)), false).expect_err(says);
