@@ -18,6 +18,12 @@ fn arguments_are_judged_before_anything_is_done() {
     place.run("deposit al!ce KRW 5").expect(2, &["account \"al!ce\" is not valid: 1 to 36 of the characters"]);
     place.run("config --partitions 0").expect(2, &["--partitions: \"0\" is not valid: it is from 1 to 1024"]);
     place.run("config --listen 0.0.0.0:7070").expect(2, &["only an address of this machine"]);
+    place.run("simulate --seeds 5..5").expect(2, &["no seed is from 5 to before 5: give the lower one first"]);
+    place.run("simulate --seeds 1-9").expect(2, &["\"1-9\" is no seed: seeds are whole numbers from 0, as in 0..2000"]);
+    place.run("simulate --script none.sim").expect(3, &["reading none.sim"]);
+    place.run("simulate --seeds 3 --script none.sim").expect(2, &["cannot be used with"]);
+    std::fs::write(place.path().join("bad.sim"), "{}").expect("written");
+    place.run("simulate --script bad.sim").expect(2, &["bad.sim: line 1 of the script: missing field"]);
     assert!(!place.path().join("hoga-data").exists(), "nothing was made");
 }
 

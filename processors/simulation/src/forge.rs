@@ -3,7 +3,7 @@
 use crate::auditor::running_hash;
 use crate::run::Run;
 use crate::script::{Forgery, Spoiling};
-use hoga_core::records::{BookAnswer, BookOutcome, HeldCancel, Reason};
+use hoga_core::records::{BookAnswer, BookOutcome, FeeSchedule, HeldCancel, Reason};
 use hoga_core::{AccountId, ClientId, Decimal, MachineKind, OrderId, Record, Symbol, Topic};
 use hoga_schemas::Origin;
 use hoga_topics::TopicPartition;
@@ -47,7 +47,15 @@ pub(crate) fn spoil(run: &Run, at: TopicPartition, spoiling: Spoiling) {
         Spoiling::NoRecord => append(run, at, b"", b"this is no record"),
         Spoiling::WrongHash => {
             let Some((origin, _)) = next(run, at) else { return };
-            write(run, at, Some(Origin { hash: !origin.hash, ..origin }));
+            // Nothing but the hash tells: its machine would take it and go on.
+            let schedule = FeeSchedule {
+                command_id: ClientId::unchecked("forged"),
+                name: ClientId::unchecked("forged"),
+                maker_fee_ppm: 0,
+                taker_fee_ppm: 0,
+            };
+            let (key, value) = sealed(schedule.into(), Some(Origin { hash: !origin.hash, ..origin }));
+            append(run, at, key.as_bytes(), &value);
         }
     }
 }
@@ -59,21 +67,21 @@ fn next(run: &Run, at: TopicPartition) -> Option<(Origin, u64)> {
         Some((channel, progress.epoch?, number, hash))
     });
     let ((machine, partition), epoch, number, before) = channels.last()?;
-    let (key, value) = sealed(at, None);
+    let (key, value) = sealed(bait(at.topic), None);
     let frame = hoga_schemas::open(&value).expect("it was just encoded");
     let hash = running_hash(before, &frame, 0, key.as_bytes());
     Some((Origin { machine, partition, epoch, cause: 0, number: number + 1, hash }, before))
 }
 
-fn sealed(at: TopicPartition, origin: Option<Origin>) -> (String, Vec<u8>) {
-    let (record, mut content, mut value) = (bait(at.topic), Vec::new(), Vec::new());
+fn sealed(record: Record, origin: Option<Origin>) -> (String, Vec<u8>) {
+    let (mut content, mut value) = (Vec::new(), Vec::new());
     hoga_schemas::encode_content(&record, &mut content);
     hoga_schemas::seal(record.kind(), origin.as_ref(), &content, &mut value);
     (record.account().map_or(String::new(), ToString::to_string), value)
 }
 
 fn write(run: &Run, at: TopicPartition, origin: Option<Origin>) {
-    let (key, value) = sealed(at, origin);
+    let (key, value) = sealed(bait(at.topic), origin);
     append(run, at, key.as_bytes(), &value);
 }
 

@@ -64,6 +64,7 @@ pub fn generate(seed: u64) -> Script {
         max_client_ids: 12 + rng.below(60) as u32,
         max_pending: 1 + rng.below(4) as u32,
         depth_snapshot_every: 1 + rng.below(12),
+        last: *rng.pick(&[Way::Alone, Way::Wanted, Way::Standby]),
     };
     let climate = Climate {
         troubles: *rng.pick(&[0, 15, 40, 90]),
@@ -251,7 +252,8 @@ impl Generator {
     fn tear(&mut self) {
         let (machine, partition) = self.machine();
         let (newest, percent) = (self.rng.below(3) as usize, self.rng.below(100) as usize);
-        self.acts.push(Act::Tear { machine, partition, newest, percent });
+        let zeros = self.rng.chance(500);
+        self.acts.push(Act::Tear { machine, partition, newest, percent, zeros });
     }
 
     fn skew(&mut self) {

@@ -111,8 +111,8 @@ impl Run {
             }
             Act::Sync => self.log.sync()?,
             Act::Crash(kept) => self.crash(*kept)?,
-            Act::Tear { machine, partition, newest, percent } => {
-                snapshots::tear(&self.store, *machine, *partition, *newest, *percent);
+            Act::Tear { machine, partition, newest, percent, zeros } => {
+                snapshots::tear(&self.store, (*machine, *partition), *newest, *percent, *zeros);
             }
             Act::Fault(topic, partition, trouble) => {
                 self.troubles.add(TopicPartition::new(*topic, *partition), *trouble);
@@ -245,7 +245,7 @@ impl Run {
     fn end(&mut self) -> Result<(), Failure> {
         self.troubles.end();
         self.nodes.clear();
-        self.start(u32::MAX, Way::Alone)?;
+        self.start(u32::MAX, self.setup.last)?;
         if self.is_spoilt() {
             return self.end_spoilt();
         }

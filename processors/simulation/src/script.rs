@@ -46,6 +46,9 @@ pub struct Setup {
     pub max_pending: u32,
     /// Depth updates between two snapshots of the levels.
     pub depth_snapshot_every: u64,
+    /// How the process starts that works off everything at the end: one that shares the log has to notice by itself
+    /// that nobody else is left.
+    pub last: Way,
 }
 
 /// One thing that happens. Processes are named by a number that is given once; times are milliseconds.
@@ -104,6 +107,8 @@ pub enum Act {
         newest: usize,
         /// What is left.
         percent: usize,
+        /// Whether it keeps its length: the rest is zeros.
+        zeros: bool,
     },
     /// The next record that anyone sends to a partition meets with this.
     Fault(Topic, u32, Trouble),

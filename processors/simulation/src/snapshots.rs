@@ -6,9 +6,15 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
 
-/// Cuts a machine's snapshot to so many percent of it; 0 deletes it. The newest is 0; nothing happens if there are
-/// not so many.
-pub(crate) fn tear(store: &Arc<InMemory>, machine: MachineKind, partition: u32, newest: usize, percent: usize) {
+/// Cuts a machine's snapshot to so many percent of it, or makes the rest zeros; 0 deletes it. The newest is 0; nothing
+/// happens if there are not so many.
+pub(crate) fn tear(
+    store: &Arc<InMemory>,
+    (machine, partition): (MachineKind, u32),
+    newest: usize,
+    percent: usize,
+    zeros: bool,
+) {
     now(async {
         let folder = Path::from(format!("{machine}/{partition}"));
         let mut paths: Vec<Path> = store
@@ -25,7 +31,10 @@ pub(crate) fn tear(store: &Arc<InMemory>, machine: MachineKind, partition: u32, 
             return store.delete(path).await.expect("it was listed");
         }
         let bytes = store.get(path).await.expect("it was listed").bytes().await.expect("memory");
-        let kept = bytes.slice(..bytes.len() * percent.min(100) / 100);
+        let mut kept = bytes[..bytes.len() * percent.min(100) / 100].to_vec();
+        if zeros {
+            kept.resize(bytes.len(), 0);
+        }
         store.put(path, kept.into()).await.expect("memory");
     });
 }
