@@ -91,6 +91,19 @@ impl Answer {
         }
     }
 
+    /// An order was amended: its limit, total and what is open of it now.
+    pub fn amended(order: OrderId, account: AccountIndex, price: Price, total: Quantity, open: Quantity) -> Self {
+        Self {
+            order,
+            account,
+            outcome: BookOutcome::Amended,
+            reason: None,
+            price: Some(price),
+            total: Some(total),
+            leaves: Leaves::Lots(open),
+        }
+    }
+
     /// A command on an order is refused, the order is as it was: `open` stays.
     pub fn refused(order: OrderId, account: AccountIndex, reason: Reason, open: Quantity) -> Self {
         Self {

@@ -7,7 +7,7 @@
 
 use crate::book::events::{Answer, Events, Leaves, Party, Trade};
 use crate::book::fill_or_kill::fillable;
-use crate::book::order::{AccountIndex, BookState, NewOrder, Order, Taker, Work, may_amend};
+use crate::book::order::{AccountIndex, BookState, NewOrder, Order, Taker, Work, may_amend, reaches};
 use crate::book::store::{Slot, Store};
 use crate::book::{Book, LevelTotal};
 use crate::ids::OrderId;
@@ -55,27 +55,27 @@ impl FastBook {
         order
     }
 
-    /// The order of that id; a command of another account on it is a broken invariant.
-    fn find(&self, id: OrderId, account: AccountIndex) -> Option<(Slot, Order)> {
+    /// Where the order of that id lies; a command of another account on it is a broken invariant.
+    fn find(&self, id: OrderId, account: AccountIndex) -> Option<Slot> {
         let slot = self.store.find(id)?;
-        let order = *self.store.order(slot);
-        assert_eq!(order.account, account, "order {id} belongs to another account than its command");
-        Some((slot, order))
+        assert_eq!(self.store.order(slot).account, account, "order {id} belongs to another account than its command");
+        Some(slot)
     }
 
     /// As [`Self::find`] in a phase where orders change; otherwise the refusal is answered.
-    fn find_to_change(&self, id: OrderId, account: AccountIndex, out: &mut Events) -> Option<(Slot, Order)> {
+    fn find_to_change(&self, id: OrderId, account: AccountIndex, out: &mut Events) -> Option<Slot> {
         let (reason, open) = match self.find(id, account) {
             None => (Reason::NotOpen, Quantity::ZERO),
-            Some((_, order)) if !may_amend(self.phase) => (Reason::Phase, order.open),
+            Some(slot) if !may_amend(self.phase) => (Reason::Phase, self.store.order(slot).open),
             found => return found,
         };
         out.answer(Answer::refused(id, account, reason, open));
         None
     }
 
-    fn would_trade(&self, order: &Order) -> bool {
-        self.store.best_price(order.side.opposite()).is_some_and(|price| order.reaches(price))
+    /// Whether an order of that side and limit would take.
+    fn would_trade(&self, side: Side, limit: Price) -> bool {
+        self.store.best_price(side.opposite()).is_some_and(|price| reaches(side, limit, price))
     }
 
     fn notional(&self, price: Price, lots: Quantity) -> i128 {
@@ -332,7 +332,7 @@ impl Book for FastBook {
     fn place(&mut self, new: &NewOrder, out: &mut Events) {
         assert!(self.store.find(new.id).is_none(), "order {} came twice", new.id);
         let taker = Taker::new(new);
-        let would_trade = || (new.post_only && self.would_trade(&taker.order)).then_some(Reason::WouldTrade);
+        let would_trade = || (new.post_only && self.would_trade(taker.order.side, taker.order.price)).then_some(Reason::WouldTrade);
         if let Some(reason) = new.refusal_in(self.phase).or_else(would_trade) {
             return out.answer(Answer::of_taker(&taker, BookOutcome::Rejected, Some(reason)));
         }
@@ -353,45 +353,52 @@ impl Book for FastBook {
         total: Option<Quantity>,
         out: &mut Events,
     ) {
-        let Some((slot, order)) = self.find_to_change(id, account, out) else { return };
-        let open = total.map_or(order.open, |total| total.minus(order.filled));
+        let Some(slot) = self.find_to_change(id, account, out) else { return };
+        let order = self.store.order(slot);
+        let Order { side, filled, .. } = *order;
+        let open = total.map_or(order.open, |total| total.minus(filled));
         if open <= Quantity::ZERO {
-            self.take_out(slot, out);
+            let order = self.take_out(slot, out);
             return out.answer(Answer::of(&order, BookOutcome::Canceled, Some(Reason::AmendedToFilled)));
         }
-        let changed = Order { price: price.unwrap_or(order.price), open, ..order };
-        let keeps_place = changed.price == order.price && open <= order.open;
-        if !keeps_place && order.post_only && self.would_trade(&changed) {
+        let price = price.unwrap_or(order.price);
+        let keeps_place = price == order.price && open <= order.open;
+        let would_trade = !keeps_place && self.would_trade(side, price);
+        if would_trade && order.post_only {
             return out.answer(Answer::refused(id, account, Reason::WouldTrade, order.open));
         }
-        out.answer(Answer::of(&changed, BookOutcome::Amended, None));
+        out.touch(side, order.price);
+        out.answer(Answer::amended(id, account, price, filled.plus(open), open));
         if keeps_place {
-            out.touch(order.side, order.price);
             return self.store.reduce(slot, order.open.minus(open));
         }
-        self.take_out(slot, out);
-        match self.phase {
-            Phase::Open => self.run(Taker::amended(changed), out),
-            _ => self.rest(changed, out),
+        // A full buffer puts even an order that takes nothing off to the next record.
+        if self.phase == Phase::Open && (would_trade || out.is_full()) {
+            let order = self.store.remove(slot);
+            return self.run(Taker::amended(Order { price, open, ..order }), out);
         }
+        out.touch(side, price);
+        self.store.requeue(slot, price, open, self.next_priority);
+        self.next_priority += 1;
     }
 
     fn reduce(&mut self, id: OrderId, account: AccountIndex, by: Quantity, out: &mut Events) {
-        let Some((slot, order)) = self.find_to_change(id, account, out) else { return };
-        if by >= order.open {
-            self.take_out(slot, out);
+        let Some(slot) = self.find_to_change(id, account, out) else { return };
+        if by >= self.store.order(slot).open {
+            let order = self.take_out(slot, out);
             return out.answer(Answer::of(&order, BookOutcome::Canceled, Some(Reason::Requested)));
         }
         self.store.reduce(slot, by);
+        let order = self.store.order(slot);
         out.touch(order.side, order.price);
-        out.answer(Answer::of(self.store.order(slot), BookOutcome::Amended, None));
+        out.answer(Answer::of(order, BookOutcome::Amended, None));
     }
 
     fn cancel(&mut self, id: OrderId, account: AccountIndex, out: &mut Events) {
-        let Some((slot, order)) = self.find(id, account) else {
+        let Some(slot) = self.find(id, account) else {
             return out.answer(Answer::refused(id, account, Reason::NotOpen, Quantity::ZERO));
         };
-        self.take_out(slot, out);
+        let order = self.take_out(slot, out);
         out.answer(Answer::of(&order, BookOutcome::Canceled, Some(Reason::Requested)));
     }
 
