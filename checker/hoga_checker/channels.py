@@ -25,10 +25,11 @@ _xxh3 = xxhash.xxh3_64_intdigest
 class Channel:
     """How far one channel of a partition has been accepted."""
 
-    __slots__ = ("epoch", "number", "hash", "hashes", "offsets", "ahead")
+    __slots__ = ("epoch", "claimed", "number", "hash", "hashes", "offsets", "ahead")
 
     def __init__(self):
-        self.epoch = None
+        #: The newest epoch, and whether its claim was read: where a partition's beginning is cut it may be gone.
+        self.epoch, self.claimed = None, False
         self.number = self.hash = 0
         self.hashes, self.offsets = array("Q", [0]), array("q", [-1])
         #: Offsets of records that came ahead of their predecessor and have not come again, by number.
@@ -96,10 +97,8 @@ class Partition:
 
     def _gap(self, offset):
         if self.next_offset is None:
-            if offset:
-                self.cut = True
-                self.rules.not_covered(f"{self.topic}/{self.number} before offset {offset}: it was cut")
-        elif offset > self.next_offset:
+            return
+        if offset > self.next_offset:
             self._find("OFFSETS", offset, f"offset {self.next_offset} must follow")
         else:
             self._find("OFFSETS", offset, f"offset {offset} again or back, {self.next_offset} must follow")
@@ -143,7 +142,7 @@ class Partition:
         if channel is None:
             channel = self.channels[machine, partition] = Channel()
         if channel.epoch is None or epoch > channel.epoch:
-            channel.epoch = epoch
+            channel.epoch, channel.claimed = epoch, True
         self.counts["claims"] += 1
         self.claims.append((offset, fields))
         return None
@@ -153,6 +152,8 @@ class Partition:
         channel = self.channels.get((machine, partition))
         if self.cut and (channel is None or channel.number == 0):
             channel = self._adopt(machine, partition, epoch, number, stated)
+        elif self.cut and channel is not None and not channel.claimed:
+            channel.epoch = max(channel.epoch, epoch)
         if channel is None or epoch > channel.epoch:
             if self.open_inbox:
                 return "malformed", None, None
@@ -185,7 +186,8 @@ class Partition:
     def _adopt(self, machine, partition, epoch, number, stated):
         """The first record of a channel whose beginning is cut: it and what is behind it can be judged."""
         channel = self.channels.setdefault((machine, partition), Channel())
-        channel.epoch = epoch if channel.epoch is None else channel.epoch
+        if not channel.claimed:
+            channel.epoch = max(epoch, channel.epoch or 0)
         if number > 1:
             channel.remember(number, stated, -1)
         return channel

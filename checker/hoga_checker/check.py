@@ -34,6 +34,8 @@ class Check:
         """A raw record."""
         self.records += 1
         partition = self.partitions[topic, number]
+        if partition.next_offset is None and offset > 0:
+            self.begins_at(topic, number, offset)
         accepted = partition.accept(offset, time, key, value)
         if accepted is None:
             return
@@ -45,8 +47,6 @@ class Check:
             self.rules.findings.add("PARTITION", (topic, number, offset), f"account {fields[0]} belongs elsewhere")
         run = self._readers.get((topic, number))
         if run is not None:
-            if partition.cut:
-                run.derail(f"{run.name}/{run.partition}, whose input's beginning is cut,", 0)
             if fields is None and topic != "orders":
                 run.derail(f"{run.name}/{run.partition} behind the torn offset {offset} of its input", offset)
             run.apply(offset, time, key, value, kind, fields)
@@ -54,6 +54,23 @@ class Check:
             self.owners.take(offset, kind, fields)
         elif topic == "orders" or topic == "order-events":
             self.sent.see(topic, number, offset, kind, fields, value)
+
+    def begins_at(self, topic, number, offset):
+        """A partition was cut: what stood before this offset is not known, nor how much of what is due."""
+        partition = self.partitions[topic, number]
+        before = partition.next_offset or 0
+        self.rules.not_covered(f"{topic}/{number} from offset {before} to {offset}: it was cut")
+        partition.next_offset, partition.cut = offset, True
+        if topic == "owners":
+            self.owners.start = offset
+        if topic == "orders":
+            self.sent.orders_cut = True
+        reader = self._readers.get((topic, number))
+        if reader is not None:
+            reader.derail(f"{reader.name}/{reader.partition}, whose input's beginning is cut,", before)
+        for run in self.runs.values():
+            if (topic, number) in run.lanes:
+                run.lanes[topic, number].give_up()
 
     def backlog(self, topic, number):
         """Accepted records of a partition that wait for the machines' inputs to be read."""
@@ -110,8 +127,6 @@ class Check:
     def _settle_run(self, run, drained):
         marked = self.owners.marked(run.name, run.partition)
         for lane in run.lanes.values():
-            if self.partitions[lane.topic, lane.partition].cut:
-                lane.give_up()
             lane.passed(run.next_offset)
             lane.missing(run.next_offset if drained else marked, "nothing more has come" if drained else "a mark says so")
             if lane.come and drained:

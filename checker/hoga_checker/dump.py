@@ -1,8 +1,8 @@
 """Dumps: a log's raw records as a file, so that a history can be kept, sent and planted.
 
 Format: JSON lines, `.gz` or `.xz` by the name. The first line is the head:
-`{"hoga_dump": 1, "time": "wall"|"recorded", "partitions": {topic: count}, "settings": {...}}`; each further line is a
-record: `{"topic", "partition", "offset", "time", "key_hex", "value_hex"}`, a tombstone's value null. Records of a
+`{"hoga_dump": 1, "time": "wall"|"recorded", "partitions": {topic: count}, "settings": {...}}`, and where partitions are
+cut `"starts": {topic: [offset of each partition]}`; each further line is a record: `{"topic", "partition", "offset", "time", "key_hex", "value_hex"}`, a tombstone's value null. Records of a
 partition stand in their order; between partitions any order is right, that of time needs the least memory.
 """
 
@@ -37,12 +37,16 @@ class Dump:
             if head.pop("hoga_dump") != 1:
                 raise ValueError("another version of the format")
             self.wall, self.partitions = head["time"] == "wall", head["partitions"]
-            self.settings = head["settings"]
+            self.settings, self.starts = head["settings"], head.get("starts", {})
         except (ValueError, KeyError, TypeError, AttributeError, lzma.LZMAError, OSError) as why:
             raise BadDump(f"{path}, line 1: no head of a dump: {why!r}") from None
 
-    def records(self, _check):
+    def records(self, check):
         """All records: (topic, partition, offset, time, key, value)."""
+        for topic, starts in self.starts.items() if check else ():
+            for partition, start in enumerate(starts):
+                if start > 0:
+                    check.begins_at(topic, partition, start)
         unhex = bytes.fromhex
         for number, line in enumerate(self._file, 2):
             try:
@@ -70,7 +74,9 @@ def of_folder(hoga, folder, out):
     counts = {line[1]: int(line[2]) for line in layout if line[0] == "partitions"}
     mode = next(line[1] for line in layout if line[0] == "time")
     settings = json.loads((folder / "settings.json").read_text())
-    head = {"hoga_dump": 1, "time": mode, "partitions": counts, "settings": settings}
+    starts = {topic: _starts(hoga, folder, topic) for topic in counts}
+    starts = {topic: offsets for topic, offsets in starts.items() if any(offsets)}
+    head = {"hoga_dump": 1, "time": mode, "partitions": counts, "settings": settings, "starts": starts}
     with tempfile.TemporaryDirectory() as place, open_text(out, "w") as file:
         file.write(json.dumps(head) + "\n")
         parts = []
@@ -81,6 +87,14 @@ def of_folder(hoga, folder, out):
                 subprocess.run(command, check=True, stdout=lines)
             parts.append(_by_time(part))
         file.writelines(line for _, line in heapq.merge(*parts, key=lambda timed: timed[0]))
+
+
+def _starts(hoga, folder, topic):
+    """Where each partition begins, by the table that `hoga topics TOPIC` ends with."""
+    command = [hoga, "topics", topic, "--data-dir", str(folder)]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    _, _, table = said.partition("PARTITION")
+    return [int(line.split()[1]) for line in table.splitlines()[1:]]
 
 
 def _by_time(part):

@@ -68,9 +68,8 @@ class Kafka:
             partition = check.partitions[topic, place.partition]
             at = partition.next_offset or 0
             if starts[place] > at:
-                check.rules.not_covered(f"{topic}/{place.partition} from offset {at} to {starts[place]}: it was cut")
                 at = starts[place]
-                partition.next_offset, partition.cut = at, True
+                check.begins_at(topic, place.partition, at)
             if at < end:
                 left[place] = (topic, at, end)
             self._consumer.seek(place, at)

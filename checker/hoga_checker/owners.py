@@ -2,6 +2,8 @@
 
 1. A claim is valid only if it replaces the newest valid one; its offset is its epoch.
 2. A mark counts only if its epoch was the newest when it was appended.
+3. Where the beginning of owners is cut, claims from before it are taken as they are named: by claims that replace them,
+   by marks, by copies.
 """
 
 from .channels import KEPT
@@ -18,17 +20,22 @@ class Owners:
         self.claims = {}
         #: The newest mark that counts, and where it stands.
         self.marks = {}
+        #: Where owners begins.
+        self.start = 0
 
     def take(self, offset, kind, fields):
         """A record of owners."""
         if kind == "Claim":
             machine, partition, replaces, _, process = fields
-            if self.newest.get((machine, partition)) == replaces:
+            cut = replaces is not None and replaces < self.start
+            if cut or self.newest.get((machine, partition)) == replaces:
                 self.newest[machine, partition] = offset
                 self.claims[offset] = (machine, partition, replaces, process)
         elif kind == "Mark":
             machine, partition, epoch, next_offset, outputs = fields
             before = self.marks.get((machine, partition))
+            if epoch < self.start and self.newest.get((machine, partition), 0) < epoch:
+                self.newest[machine, partition] = epoch
             if self.newest.get((machine, partition)) == epoch and (before is None or before[1] <= next_offset):
                 self.marks[machine, partition] = (offset, next_offset, outputs)
 
@@ -43,7 +50,7 @@ class Owners:
         for offset, (machine, number, replaces, epoch, process) in partition.claims:
             if epoch >= read_to:
                 waiting.append((offset, (machine, number, replaces, epoch, process)))
-            elif not self._is_copy(epoch, machine, number, replaces, process):
+            elif epoch >= self.start and not self._is_copy(epoch, machine, number, replaces, process):
                 what = f"owners must hold a valid claim of {machine}/{number} by {process!r} at offset {epoch}"
                 self.rules.findings.add("CLAIM", (partition.topic, partition.number, offset), what)
         partition.claims = waiting

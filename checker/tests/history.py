@@ -79,6 +79,8 @@ class History:
         self.parts = {(t, p): [] for t, count in source.partitions.items() for p in range(count)}
         #: Offsets that are skipped: (topic, partition, index) from which on all are one more.
         self.skips = []
+        #: How many records are cut from the beginning of each (topic, partition).
+        self.cuts = {}
         for topic, partition, _, time, key, value in rows:
             self.parts[topic, partition].append(Entry(self, topic, partition, time, key, value))
 
@@ -159,6 +161,8 @@ class History:
             for at, entry in enumerate(entries):
                 newest = max(newest, entry.time)
                 more += (topic, partition, at) in self.skips
+                if at < self.cuts.get((topic, partition), 0):
+                    continue
                 rows.append((newest, (topic, partition, at + more, entry.time, entry.key, entry.value)))
         return [row for _, row in sorted(rows, key=lambda row: row[0])]
 
@@ -169,6 +173,9 @@ class History:
         check.rules.findings.to(lines.append)
         if sent is not None:
             check.sent.follow(sent)
+        for (topic, partition), count in self.cuts.items():
+            if count:
+                check.begins_at(topic, partition, count)
         for at, row in enumerate(self.records()):
             if at in cut_at:
                 check = reopened(check, lines)

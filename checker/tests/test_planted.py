@@ -41,6 +41,38 @@ class Good(unittest.TestCase):
         self.assertFalse(covered)
 
 
+class Cut(unittest.TestCase):
+    """Logs whose beginning hoga has cut are not called wrong."""
+
+    def check(self, name, cut, at_once=True):
+        cut_history = history(name)
+        cut_history.cuts = {place: cut(*place, len(entries)) for place, entries in cut_history.parts.items()}
+        count = len(cut_history.records())
+        codes, lines, covered = cut_history.check(cut_at=() if at_once else set(range(count // 5, count, count // 5)))
+        self.assertEqual([], codes, lines[:3])
+        return covered
+
+    def test_each_topic_cut_alone(self):
+        for topic in history("wall").rules.catalogue.topics:
+            for share in (3, 10, 30, 60, 97, 100):
+                with self.subTest(f"{topic} by {share} %"):
+                    part = lambda name, _, count: -(-count * share // 100) if name == topic else 0
+                    covered = self.check("wall", part)
+                    self.assertFalse(covered and history("wall").one(topic), "what is cut is named")
+
+    def test_all_that_retention_lets_go_of(self):
+        goes = {"owners": 95, "orders": 40, "accounts": 50, "books": 45, "depth": 80, "dead-letters": 50}
+        for at_once in (True, False):
+            self.check("wall", lambda name, _, count: count * goes.get(name, 0) // 100, at_once)
+
+    def test_faults_behind_the_cut_are_named(self):
+        planted = history("wall")
+        fill = planted.one("journal", "JournalEntry", last=True)
+        planted.cuts = {("owners", 0): 10, ("depth", 0): 3, ("depth", 1): 3}
+        planted.lose(fill)
+        self.assertIn("LOST", planted.check()[0])
+
+
 class Planted(unittest.TestCase):
     def test_every_planted_history_is_named(self):
         self.assertGreaterEqual(len(PLANTS), 18)
