@@ -94,6 +94,10 @@ impl Pipeline {
             self.check()?;
             stop.check("restoring; nothing was changed")?;
             let statuses = self.runtime.status();
+            // On a shared log others could take it; whoever waits for all of them would wait for ever.
+            if let Some((status, why)) = statuses.iter().find_map(failure) {
+                return Err(Failure::Stopped(format!("{}/{}: {why}", status.kind, status.partition)));
+            }
             let running = statuses.iter().filter(|status| status.phase == MachinePhase::Running).count();
             progress.set(running as u64);
             if running == statuses.len() {
@@ -144,6 +148,14 @@ impl Pipeline {
             "the machines did not finish within {} s (--shutdown-s); nothing is lost, the next start replays more",
             self.shutdown.as_secs()
         )))
+    }
+}
+
+/// Why a machine failed, if it has.
+fn failure(status: &MachineStatus) -> Option<(&MachineStatus, &str)> {
+    match &status.phase {
+        MachinePhase::Stopped { why, failed: true } => Some((status, why)),
+        _ => None,
     }
 }
 
