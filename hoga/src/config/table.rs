@@ -67,7 +67,7 @@ pub const SETTINGS: &[Setting] = &[
         false,
         |brokers: &Option<String>| brokers_of(brokers.as_deref().unwrap_or_default()),
         kafka,
-        "Work on the log of this Kafka instead of a data folder's. Snapshots of its machines are in the folder `kafka-` and the log's name within data_dir (default: hoga-data); processes that run the same machines share it"
+        "Work on the log of this Kafka instead of a data folder's. Snapshots of its machines, and what was known where it was cut, are in the folder `kafka-` and the log's name within data_dir (default: hoga-data); processes that run the same machines share it"
     ),
     setting!(
         "topic_prefix",

@@ -120,7 +120,21 @@ Position, highest epochs and last numbers belong together: store them with what 
 
 ## Retention
 
-hoga alone cuts, at the front of a partition, never within it. Nothing that is numbered is compacted. A reader that asks for an offset that is cut is told so and where the log begins; it never silently begins later. The embedded log drops whole segment files; what must be kept longer than its segment moves to the topic's kept file, offset and time unchanged.
+hoga alone cuts, at the front of a partition, never within it, and only when `hoga topics cut` says so. Nothing that is numbered is compacted. A reader that asks for an offset that is cut is told so and where the log begins; it never silently begins later. The embedded log drops whole segment files; what must be kept longer than its segment moves to the topic's kept file, offset and time unchanged.
+
+Whatever the table says, these stay:
+
+- of a machine's input, what is behind the oldest of its three newest usable snapshots: it can be restored from any of them, and so can its standbys;
+- of what machines write, what their newest marks do not cover: their next owner reads it;
+- of `owners`, what is behind the newest mark of a machine that has more to read;
+- what is younger than the table says, by the time of the log itself, not of the computer that cuts;
+- all of a recorded log, which a feed reads from its first record to go on.
+
+`accounts` and `books` are to go once an archive has them. There is none yet, so they go only with `--without-archive`; what is cut can then never be replayed, and the snapshots are a part of the log: without them the machines cannot start.
+
+**What is known at a cut.** Behind a cut nothing tells what was claimed and counted before it. So the highest epochs and last numbers of the partition's channels, and of `owners` who owns what, are stored in the folder `cuts` beside the log, and on the disk, before anything is dropped; hoga's readers begin with them. The folder belongs to the log as its segments do: keep it, copy it along.
+
+**Readers that are not hoga's** go on from the position, epochs and numbers that they have stored; one that is further back than the cut has lost what is gone. A new one begins with nothing: it takes a channel's first record as the last accepted one, of the highest epoch that it meets. That is what hoga's own readers take, but for repeats and records of replaced owners that may stand right behind the cut.
 
 ## Who may write
 
