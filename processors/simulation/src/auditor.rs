@@ -250,7 +250,7 @@ impl Auditor {
             self.batch.clear();
             self.readers.get_mut(&at).expect("a reader for each partition").poll(BATCH, &mut self.batch)?;
             if self.batch.is_empty() {
-                return Ok(());
+                break;
             }
             for stored in &self.batch {
                 if let Some(mark) = self.claims.take(stored)? {
@@ -258,6 +258,7 @@ impl Auditor {
                 }
             }
         }
+        self.topics.iter_mut().try_for_each(|(at, topic)| self.claims.check_copies(*at, topic.copies.drain(..)))
     }
 
     /// How far a channel has come in a partition.

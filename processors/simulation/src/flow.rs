@@ -9,8 +9,7 @@ use hoga_core::records::{OrderType, Phase, SelfMatchPrevention, Side, TimeInForc
 /// The last is never funded.
 const ACCOUNTS: [&str; 6] = ["a1", "a2", "a3", "b1", "b2", "stranger"];
 /// Code, digits, what each account begins with.
-const ASSETS: [(&str, u8, &str); 4] =
-    [("KRW", 0, "1500000"), ("BTC", 8, "0.35"), ("ETH", 3, "0.4"), ("USDT", 2, "120")];
+const ASSETS: [(&str, u8, &str); 4] = [("KRW", 0, "6000000"), ("BTC", 8, "0.9"), ("ETH", 3, "1.2"), ("USDT", 2, "480")];
 
 /// One instrument: prices and quantities are counts of tick and lot, both counts of 10⁻¹⁰.
 struct Market {
@@ -88,11 +87,20 @@ impl Market {
     }
 }
 
+/// An order as it was sent.
+#[derive(Clone)]
+struct Placed {
+    account: String,
+    id: String,
+    market: &'static Market,
+    ticks: i128,
+    lots: i128,
+}
+
 /// Makes commands.
 pub(crate) struct Flow {
     ids: u32,
-    /// Ids that orders were given, by account.
-    placed: Vec<(String, String)>,
+    placed: Vec<Placed>,
     closed: Vec<&'static str>,
     ticks: i64,
 }
@@ -157,12 +165,12 @@ impl Flow {
             0..66 => self.place(rng, account, valid_ms),
             66..78 => self.amend(rng, valid_ms),
             78..83 => {
-                let (account, orig) = self.target(rng);
-                let quantity = MARKETS[0].quantity(i128::from(rng.between(0, 3)));
+                let Placed { account, id: orig, market, .. } = self.target(rng);
+                let quantity = market.quantity(i128::from(rng.between(0, 3)));
                 Post::Reduce { account, id: self.id("r"), valid_ms, orig, quantity }
             }
             83..94 => {
-                let (account, orig) = self.target(rng);
+                let Placed { account, id: orig, .. } = self.target(rng);
                 Post::Cancel { account, id: self.id("c"), valid_ms, orig }
             }
             94..96 => {
@@ -176,9 +184,10 @@ impl Flow {
     }
 
     /// An order that was placed before, more often a late one than an early one.
-    fn target(&self, rng: &mut Rng) -> (String, String) {
+    fn target(&self, rng: &mut Rng) -> Placed {
         if self.placed.is_empty() {
-            return (ACCOUNTS[0].into(), "o1".into());
+            let (account, id) = (ACCOUNTS[0].into(), "o1".into());
+            return Placed { account, id, market: &MARKETS[0], ticks: 0, lots: 1 };
         }
         let last = self.placed.len() as u64 - 1;
         let back = rng.below(12).min(rng.below(last + 1));
@@ -188,9 +197,9 @@ impl Flow {
     fn place(&mut self, rng: &mut Rng, account: String, valid_ms: i64) -> Post {
         let market = rng.pick(&MARKETS);
         let side = *rng.pick(Side::ALL);
-        let id = if rng.chance(30) && !self.placed.is_empty() { self.target(rng).1 } else { self.id("o") };
-        self.placed.push((account.clone(), id.clone()));
-        let lots = i128::from(rng.between(1, 7));
+        let id = if rng.chance(30) && !self.placed.is_empty() { self.target(rng).id } else { self.id("o") };
+        let (lots, ticks) = (i128::from(rng.between(1, 7)), i128::from(rng.between(-4, 5)));
+        self.placed.push(Placed { account: account.clone(), id: id.clone(), market, ticks, lots });
         let order_type = if rng.chance(90) { OrderType::Market } else { OrderType::Limit };
         let time_in_force = match (order_type, rng.below(100)) {
             (OrderType::Market, 0..60) => TimeInForce::Ioc,
@@ -202,7 +211,7 @@ impl Flow {
         };
         let fok = time_in_force == TimeInForce::Fok;
         let (limit, buys) = (order_type == OrderType::Limit, side == Side::Buy);
-        let price = limit.then(|| market.price(i128::from(rng.between(-4, 5))));
+        let price = limit.then(|| market.price(ticks));
         let quantity = (limit || !buys || fok).then(|| market.quantity(lots));
         let spends = (!limit && buys) || (!limit && fok && rng.chance(500));
         let amount = spends.then(|| market.amount(lots, rng));
@@ -225,10 +234,14 @@ impl Flow {
     }
 
     fn amend(&mut self, rng: &mut Rng, valid_ms: i64) -> Post {
-        let (account, orig) = self.target(rng);
-        let market = rng.pick(&MARKETS);
-        let price = rng.chance(600).then(|| market.price(i128::from(rng.between(-4, 5))));
-        let quantity = (price.is_none() || rng.chance(600)).then(|| market.quantity(i128::from(rng.between(1, 9))));
+        let Placed { account, id: orig, market, ticks, lots } = self.target(rng);
+        // Some in another instrument's units.
+        let market = if rng.chance(60) { rng.pick(&MARKETS) } else { market };
+        let ticks = if rng.chance(300) { ticks } else { i128::from(rng.between(-4, 5)) };
+        let price = rng.chance(600).then(|| market.price(ticks));
+        // More often more than less: what is filled counts too.
+        let lots = (lots + i128::from(rng.between(-3, 5))).max(1);
+        let quantity = (price.is_none() || rng.chance(600)).then(|| market.quantity(lots));
         Post::Amend { account, id: self.id("m"), valid_ms, orig, price, quantity }
     }
 

@@ -5,7 +5,7 @@
 
 use crate::flow::Flow;
 use crate::rng::Rng;
-use crate::script::{Act, Forgery, Post, Script, Setup, Spoiling, Trouble, Way};
+use crate::script::{Act, Damage, Forgery, Post, Script, Setup, Spoiling, Trouble, Way};
 use hoga_core::{MachineKind, Topic};
 
 /// Acts of a script after its setup.
@@ -61,7 +61,7 @@ pub fn generate(seed: u64) -> Script {
         accounts_ahead_records: if rng.chance(200) { 10 } else { 10_000 },
         snapshot_every_records: 3 + rng.below(40),
         max_open_orders: 3 + rng.below(20) as u32,
-        max_client_ids: 12 + rng.below(60) as u32,
+        max_client_ids: if rng.chance(400) { 12 + rng.below(60) as u32 } else { 400 },
         max_pending: 1 + rng.below(4) as u32,
         depth_snapshot_every: 1 + rng.below(12),
         last: *rng.pick(&[Way::Alone, Way::Wanted, Way::Standby]),
@@ -188,11 +188,14 @@ impl Generator {
         let number = self.rng.below(self.sent.len() as u64) as u32;
         let (at, valid) = self.sent[number as usize];
         let left = at + valid - self.elapsed;
-        if (0..60_000).contains(&left) && self.rng.chance(500) {
-            let past = self.rng.between(0, 2);
-            self.advance(left + past);
+        if !(0..60_000).contains(&left) || self.rng.chance(500) {
+            return self.acts.push(Act::Repeat(number));
         }
-        self.acts.push(Act::Repeat(number));
+        let past = self.rng.between(0, 2);
+        self.advance(left + past);
+        let Some(process) = self.any_process() else { return self.acts.push(Act::Repeat(number)) };
+        // The clock first, so that the machine's time has come there too.
+        self.acts.extend([Act::Round(process), Act::Repeat(number), Act::Round(process)]);
     }
 
     fn partition(&mut self, topic: Topic) -> u32 {
@@ -252,8 +255,8 @@ impl Generator {
     fn tear(&mut self) {
         let (machine, partition) = self.machine();
         let (newest, percent) = (self.rng.below(3) as usize, self.rng.below(100) as usize);
-        let zeros = self.rng.chance(500);
-        self.acts.push(Act::Tear { machine, partition, newest, percent, zeros });
+        let damage = *self.rng.pick(&[Damage::Cut, Damage::Zeros, Damage::Flip, Damage::Flip]);
+        self.acts.push(Act::Tear { machine, partition, newest, percent, damage });
     }
 
     fn skew(&mut self) {

@@ -38,5 +38,5 @@ mod twist;
 pub use generate::generate;
 pub use outcome::{Failure, Report};
 pub use run::run;
-pub use script::{Act, Forgery, Post, Script, ScriptError, Setup, Spoiling, Trouble, Way};
+pub use script::{Act, Damage, Forgery, Post, Script, ScriptError, Setup, Spoiling, Trouble, Way};
 pub use shrink::{attempt, shrink};

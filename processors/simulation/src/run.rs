@@ -111,8 +111,8 @@ impl Run {
             }
             Act::Sync => self.log.sync()?,
             Act::Crash(kept) => self.crash(*kept)?,
-            Act::Tear { machine, partition, newest, percent, zeros } => {
-                snapshots::tear(&self.store, (*machine, *partition), *newest, *percent, *zeros);
+            Act::Tear { machine, partition, newest, percent, damage } => {
+                snapshots::tear(&self.store, (*machine, *partition), *newest, *percent, *damage);
             }
             Act::Fault(topic, partition, trouble) => {
                 self.troubles.add(TopicPartition::new(*topic, *partition), *trouble);

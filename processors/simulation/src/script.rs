@@ -97,7 +97,7 @@ pub enum Act {
     Sync,
     /// The computer loses its power: what is durable survives, and so many appends more. All processes die.
     Crash(u64),
-    /// One of a machine's snapshots is damaged: only so many percent of it are left, nothing is left at 0.
+    /// One of a machine's snapshots is damaged, after so many percent of it; at 0 it is gone.
     Tear {
         /// Which machine.
         machine: MachineKind,
@@ -105,10 +105,10 @@ pub enum Act {
         partition: u32,
         /// Which: 0 is the newest.
         newest: usize,
-        /// What is left.
+        /// Where.
         percent: usize,
-        /// Whether it keeps its length: the rest is zeros.
-        zeros: bool,
+        /// In what way.
+        damage: Damage,
     },
     /// The next record that anyone sends to a partition meets with this.
     Fault(Topic, u32, Trouble),
@@ -132,6 +132,18 @@ pub enum Act {
     Turn(MachineKind, u32),
     /// A trusted topic is damaged: its machine must stop there.
     Spoil(Topic, u32, Spoiling),
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Damage {
+    /// It ends there.
+    Cut,
+    /// From there on it is zeros.
+    Zeros,
+    /// One bit there is another.
+    Flip,
 }
 
 /// How a process shares the log with others.

@@ -1,19 +1,20 @@
 //! Damage to the snapshots of a run.
 
+use crate::script::Damage;
 use hoga_core::MachineKind;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
 
-/// Cuts a machine's snapshot to so many percent of it, or makes the rest zeros; 0 deletes it. The newest is 0; nothing
-/// happens if there are not so many.
+/// Damages a machine's snapshot after so many percent of it; 0 deletes it. The newest is 0; nothing happens if there are
+/// not so many.
 pub(crate) fn tear(
     store: &Arc<InMemory>,
     (machine, partition): (MachineKind, u32),
     newest: usize,
     percent: usize,
-    zeros: bool,
+    damage: Damage,
 ) {
     now(async {
         let folder = Path::from(format!("{machine}/{partition}"));
@@ -31,11 +32,13 @@ pub(crate) fn tear(
             return store.delete(path).await.expect("it was listed");
         }
         let bytes = store.get(path).await.expect("it was listed").bytes().await.expect("memory");
-        let mut kept = bytes[..bytes.len() * percent.min(100) / 100].to_vec();
-        if zeros {
-            kept.resize(bytes.len(), 0);
+        let (mut damaged, at) = (bytes.to_vec(), bytes.len() * percent.min(99) / 100);
+        match damage {
+            Damage::Cut => damaged.truncate(at),
+            Damage::Zeros => damaged[at..].fill(0),
+            Damage::Flip => damaged[at] ^= 1,
         }
-        store.put(path, kept.into()).await.expect("memory");
+        store.put(path, damaged.into()).await.expect("memory");
     });
 }
 

@@ -75,6 +75,8 @@ pub(crate) struct Acceptance {
     at: TopicPartition,
     channels: BTreeMap<Channel, Progress>,
     pub drops: Drops,
+    /// Claims that were copied here and are not looked at yet.
+    pub copies: Vec<(Channel, u64)>,
 }
 
 /// The topic table of docs/topics.md: which machines write there.
@@ -111,7 +113,7 @@ fn may_lack_origin(topic: Topic, kind: RecordKind) -> bool {
 
 impl Acceptance {
     pub fn new(at: TopicPartition) -> Self {
-        Self { at, channels: BTreeMap::new(), drops: Drops::default() }
+        Self { at, channels: BTreeMap::new(), drops: Drops::default(), copies: Vec::new() }
     }
 
     /// How far a channel has come here.
@@ -150,11 +152,11 @@ impl Acceptance {
     /// A copied claim raises the epoch of its channel; whether it is one.
     fn announce(&mut self, frame: &Frame<'_>) -> bool {
         let Ok(Record::Claim(claim)) = hoga_schemas::decode(frame) else { return false };
-        if claim.epoch.is_none() || !writers(self.at.topic).contains(&claim.machine) {
-            return false;
-        }
-        let progress = self.channels.entry((claim.machine, claim.partition)).or_default();
-        progress.epoch = progress.epoch.max(claim.epoch);
+        let Some(epoch) = claim.epoch.filter(|_| writers(self.at.topic).contains(&claim.machine)) else { return false };
+        let channel = (claim.machine, claim.partition);
+        let progress = self.channels.entry(channel).or_default();
+        progress.epoch = progress.epoch.max(Some(epoch));
+        self.copies.push((channel, epoch));
         true
     }
 

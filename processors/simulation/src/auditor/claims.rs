@@ -4,6 +4,7 @@
 //! 1. A mark that counts names, for each output, a number that readers have accepted, under the hash and not before
 //!    the offset at which they accepted it.
 //! 2. Every effect that the input before the mark's offset demands is among them.
+//! 3. Only claims that are valid are copied into topics.
 
 use super::Finding;
 use super::accept::{Acceptance, Channel};
@@ -11,12 +12,14 @@ use super::expected::{Expected, is_exact};
 use hoga_core::Record;
 use hoga_core::records::{Claim, Mark};
 use hoga_topics::{LogRecord, TopicPartition};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The newest valid claim of each machine's partition.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     newest: BTreeMap<Channel, u64>,
+    /// Every claim that was the newest once.
+    valid: BTreeSet<(Channel, u64)>,
     /// Claims that replaced another.
     pub takeovers: u64,
 }
@@ -32,6 +35,7 @@ impl Claims {
                 let channel = (machine, partition);
                 if self.newest(channel) == replaces {
                     self.newest.insert(channel, stored.offset);
+                    self.valid.insert((channel, stored.offset));
                     self.takeovers += u64::from(replaces.is_some());
                 }
                 Ok(None)
@@ -43,6 +47,21 @@ impl Claims {
             Record::SignOfLife(_) => Ok(None),
             other => Err(wrong(format!("a {} does not belong here", other.kind()))),
         }
+    }
+
+    /// Copies of claims, as they stand in `at`, are of valid ones.
+    pub fn check_copies(
+        &self,
+        at: TopicPartition,
+        copies: impl Iterator<Item = (Channel, u64)>,
+    ) -> Result<(), Finding> {
+        for copy in copies.filter(|copy| !self.valid.contains(copy)) {
+            let ((machine, partition), epoch) = copy;
+            return Err(Finding::new(format!(
+                "{at} says that {machine}/{partition} is claimed with epoch {epoch}: owners has no such claim, or a void one"
+            )));
+        }
+        Ok(())
     }
 
     /// The newest epoch of a machine's partition.
