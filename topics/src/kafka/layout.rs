@@ -49,8 +49,9 @@ pub(super) fn read(client: &Client) -> Result<Option<KafkaLayout>, LogError> {
     let defaults = keyed.map_or_else(Partitions::default, |(name, _)| Partitions::keyed(found.0[*name].partitions));
     let partitions =
         present.iter().fold(defaults, |partitions, (name, topic)| partitions.with(*topic, found.0[*name].partitions));
-    let settings = describe(client, &[first])?.remove(0);
-    let is_wall = settings.get(TIME_MODE_KEY).is_some_and(|entry| entry.value.as_deref() == Some(WALL));
+    let settings = describe(client, &[first])?;
+    let times = settings.first().and_then(|settings| settings.get(TIME_MODE_KEY));
+    let is_wall = times.is_some_and(|entry| entry.value.as_deref() == Some(WALL));
     Ok(Some(KafkaLayout {
         partitions,
         time_mode: if is_wall { TimeMode::Wall } else { TimeMode::Recorded },

@@ -8,32 +8,53 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Shared by all clients of a log.
 #[derive(Default)]
 pub(super) struct Troubles {
-    last: Mutex<Option<String>>,
-    refused: AtomicBool,
+    last: Mutex<Option<Trouble>>,
     lost_connections: AtomicU64,
     /// When each was written to the program's log.
     told: Mutex<BTreeMap<String, Instant>>,
 }
 
+struct Trouble {
+    reason: String,
+    /// Whether trying again cannot help.
+    refused: bool,
+    at: Instant,
+}
+
+impl Trouble {
+    /// Whether it may be why something fails now.
+    fn is_recent(&self) -> bool {
+        self.at.elapsed() < EXPLAINS_FOR
+    }
+}
+
+/// librdkafka tells the same of a broker again after 30 s.
+const EXPLAINS_FOR: Duration = Duration::from_secs(60);
+
 /// Every client tells of the same broker again and again; it is written once in this time.
 const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 impl Troubles {
-    /// What was told last.
+    fn recent<T>(&self, take: impl FnOnce(&Trouble) -> T) -> Option<T> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|trouble| trouble.is_recent()).map(take)
+    }
+
+    /// What was told last, lately.
     pub fn last(&self) -> Option<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.recent(|trouble| trouble.reason.clone())
     }
 
     /// Whether trying again cannot help: the login or the certificate was refused.
     pub fn refused(&self) -> bool {
-        self.refused.load(Ordering::Acquire)
+        self.recent(|trouble| trouble.refused).unwrap_or(false)
     }
 
     /// Connections that were lost or not made.
@@ -41,8 +62,12 @@ impl Troubles {
         self.lost_connections.load(Ordering::Relaxed)
     }
 
-    fn explain(&self, reason: String) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    /// A refusal explains more than the lost connections that follow it.
+    fn explain(&self, reason: String, refused: bool) {
+        if refused || !self.refused() {
+            let trouble = Trouble { reason, refused, at: Instant::now() };
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+        }
     }
 
     fn note(&self, error: &KafkaError, reason: &str) {
@@ -53,11 +78,7 @@ impl Troubles {
             // Answers have the others too. That all brokers are down only sums up.
             _ => return,
         };
-        // A refusal explains more than the lost connections that follow it.
-        if refused || !self.refused() {
-            self.explain(reason.to_owned());
-        }
-        self.refused.fetch_or(refused, Ordering::AcqRel);
+        self.explain(reason.to_owned(), refused);
         self.lost_connections.fetch_add(1, Ordering::Relaxed);
         if self.is_news(reason) {
             tracing::warn!("Kafka's client: {reason}");
@@ -90,9 +111,8 @@ impl ClientContext for Noting {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!("librdkafka: {facility} {message}");
         if let Some(reason) = turned_away(message) {
-            self.0.explain(format!(
-                "{reason}: does the broker want TLS or a login, by the client's security.protocol and sasl settings?"
-            ));
+            let hint = "does the broker want TLS or a login, by the client's security.protocol and sasl settings?";
+            self.0.explain(format!("{reason}: {hint}"), false);
         }
     }
 }
@@ -117,6 +137,20 @@ mod tests {
         assert_eq!(turned_away(&given), Some(&*format!("ssl://127.0.0.1:9092/bootstrap: {closed}")));
         assert_eq!(turned_away(&format!("[thrd:127.0.0.1:9092/1]: 127.0.0.1:9092/1: {closed}")), None);
         assert_eq!(turned_away("[thrd:127.0.0.1:9092/bootstrap]: 127.0.0.1:9092/bootstrap: Connected"), None);
+    }
+
+    #[test]
+    fn a_refusal_explains_more_than_what_follows_it() {
+        let troubles = Troubles::default();
+        let tell = |code, reason: &str| troubles.note(&KafkaError::Global(code), reason);
+        assert_eq!((troubles.last(), troubles.refused()), (None, false));
+        tell(RDKafkaErrorCode::AllBrokersDown, "sums up");
+        tell(RDKafkaErrorCode::BrokerTransportFailure, "lost");
+        assert_eq!((troubles.last().as_deref(), troubles.refused()), (Some("lost"), false));
+        tell(RDKafkaErrorCode::Authentication, "wrong password");
+        tell(RDKafkaErrorCode::BrokerTransportFailure, "lost again");
+        assert_eq!((troubles.last().as_deref(), troubles.refused()), (Some("wrong password"), true));
+        assert_eq!(troubles.lost_connections(), 3);
     }
 
     #[test]
