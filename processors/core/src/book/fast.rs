@@ -332,7 +332,8 @@ impl Book for FastBook {
     fn place(&mut self, new: &NewOrder, out: &mut Events) {
         assert!(self.store.find(new.id).is_none(), "order {} came twice", new.id);
         let taker = Taker::new(new);
-        let would_trade = || (new.post_only && self.would_trade(taker.order.side, taker.order.price)).then_some(Reason::WouldTrade);
+        let would_trade =
+            || (new.post_only && self.would_trade(taker.order.side, taker.order.price)).then_some(Reason::WouldTrade);
         if let Some(reason) = new.refusal_in(self.phase).or_else(would_trade) {
             return out.answer(Answer::of_taker(&taker, BookOutcome::Rejected, Some(reason)));
         }

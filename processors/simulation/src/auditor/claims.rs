@@ -53,15 +53,14 @@ impl Claims {
     pub fn check_copies(
         &self,
         at: TopicPartition,
-        copies: impl Iterator<Item = (Channel, u64)>,
+        mut copies: impl Iterator<Item = (Channel, u64)>,
     ) -> Result<(), Finding> {
-        for copy in copies.filter(|copy| !self.valid.contains(copy)) {
-            let ((machine, partition), epoch) = copy;
-            return Err(Finding::new(format!(
+        match copies.find(|copy| !self.valid.contains(copy)) {
+            None => Ok(()),
+            Some(((machine, partition), epoch)) => Err(Finding::new(format!(
                 "{at} says that {machine}/{partition} is claimed with epoch {epoch}: owners has no such claim, or a void one"
-            )));
+            ))),
         }
-        Ok(())
     }
 
     /// The newest epoch of a machine's partition.
