@@ -107,7 +107,10 @@ fn a_log_on_kafka_is_cut_and_goes_on() {
         return;
     };
     let prefix = format!("cut-{}-", hoga_runtime::process_name());
-    let kafka = || vec![one_partition(), ("HOGA_KAFKA", brokers.clone()), ("HOGA_TOPIC_PREFIX", prefix.clone())];
+    // A restarted process waits for so long, lest it take what another one has.
+    let takeover = || ("HOGA_TAKEOVER_AFTER_MS", "200".to_owned());
+    let log = || vec![("HOGA_KAFKA", brokers.clone()), ("HOGA_TOPIC_PREFIX", prefix.clone())];
+    let kafka = || [log(), vec![one_partition(), takeover()]].concat();
     let place = Place::with(kafka());
     place.run("topics create --replication 1").printed(&["13 of 13 topics made"]);
     cut_and_go_on(&place);
