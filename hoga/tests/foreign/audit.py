@@ -26,7 +26,7 @@ OF_THE_LOG = {"Clock", "LogSettings"}
 OPEN = "orders"
 # Topics that a consumer group reads too.
 BY_GROUP = ("orders", "executions")
-AT_ONCE = 3
+AT_ONCE = 4
 
 
 class Topic:

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from kafka import KafkaProducer
 import readers
 from session import Session
 
+SYMBOLS = ["KRW-BTC", "KRW-BTC2"]
 MEMBERS = [f"m-{number}" for number in range(6)]
 FUNDS = {"KRW": 100_000_000_000, "BTC": 1_000}
 ORDERS = 1_500
@@ -47,19 +49,22 @@ class Scenario:
         self.producer = KafkaProducer(bootstrap_servers=self.brokers, acks="all")
 
     def open_market(self):
-        for line in [
-            "list-asset KRW --digits 0",
-            "list-asset BTC --digits 8",
-            "set-fees standard --maker-ppm 200 --taker-ppm 500",
-            "list-instrument KRW-BTC --base BTC --quote KRW --tick 1000 --lot 0.001 --fees standard",
-            "list-instrument KRW-BTC2 --base BTC --quote KRW --tick 1000 --lot 0.001 --fees standard",
-            "set-phase KRW-BTC OPEN",
-            "set-phase KRW-BTC2 OPEN",
-            "deposit alice KRW 1000000000",
-            "deposit bob BTC 10",
-            "deposit carol BTC 10",
+        """What needs nothing of each other at once: a command waits for its outcome more than it works."""
+        for lines in [
+            [
+                "list-asset KRW --digits 0",
+                "list-asset BTC --digits 8",
+                "set-fees standard --maker-ppm 200 --taker-ppm 500",
+            ],
+            [
+                f"list-instrument {symbol} --base BTC --quote KRW --tick 1000 --lot 0.001 --fees standard"
+                for symbol in SYMBOLS
+            ],
+            [f"set-phase {symbol} OPEN" for symbol in SYMBOLS]
+            + ["deposit alice KRW 1000000000", "deposit bob BTC 10", "deposit carol BTC 10"],
         ]:
-            self.session.run(line)
+            with ThreadPoolExecutor(len(lines)) as pool:
+                list(pool.map(self.session.run, lines))
 
     def deposits_of_python(self):
         """An operator's program writes to `accounts` by schema, as docs/topics.md allows it."""
@@ -143,7 +148,7 @@ class Scenario:
             {
                 "action": "place",
                 "account": chance.choice(MEMBERS),
-                "symbol": chance.choice(["KRW-BTC", "KRW-BTC2"]),
+                "symbol": chance.choice(SYMBOLS),
                 "side": chance.choice(["BUY", "SELL"]),
                 "type": "LIMIT",
                 "price": str(94_990_000 + 1000 * chance.randrange(10)),
