@@ -2,8 +2,10 @@
 //!
 //! Reading is done by whoever restores; writing by a thread of its own, so that an order never waits for it.
 //!
-//! Invariant: a snapshot is written only once the input that it was made of is durable. One that outlived its input
-//! would come to look usable when the log has grown past it with other records.
+//! Invariants:
+//! 1. A snapshot is written only once the input that it was made of is durable. One that outlived its input would come
+//!    to look usable when the log has grown past it with other records.
+//! 2. One is deleted only once the mark that makes newer ones usable is durable: the input behind it may be cut.
 
 use super::format;
 use super::witness::Witness;
@@ -193,7 +195,12 @@ impl Files {
     fn delete_old(&self, job: &Job, kept: usize) -> Result<(), DriverError> {
         let format::Header { machine, partition, .. } = job.snapshot.header;
         let names = self.list(machine, partition)?;
-        for name in too_old(&names, job.marked, kept) {
+        let too_old = too_old(&names, job.marked, kept);
+        if !too_old.is_empty() {
+            // The mark was read and perhaps is not durable yet: were it lost, the newer ones would not be usable.
+            self.log.sync()?;
+        }
+        for name in too_old {
             self.delete(machine, partition, *name)?;
         }
         Ok(())
