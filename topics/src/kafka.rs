@@ -36,6 +36,7 @@ mod watchdog;
 pub use group::Group;
 pub use layout::KafkaLayout;
 pub use metrics::{BUCKETS, Distribution, KafkaMetrics, ReaderMetrics};
+pub use settings::FIXED_SETTINGS;
 
 use crate::{Bounds, Log, LogError, Partitions, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer, log};
 use client::Client;

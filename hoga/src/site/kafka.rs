@@ -19,7 +19,7 @@ use crate::reading;
 use hoga_core::records::LogSettings;
 use hoga_core::{Record, Settings, Timestamp, Topic};
 use hoga_ingest::producer::{Producer, ProducerOptions};
-use hoga_topics::kafka::KafkaLayout;
+use hoga_topics::kafka::{FIXED_SETTINGS, KafkaLayout};
 use hoga_topics::{KafkaLog, KafkaOptions, Log, LogError, LogRecord, Partitions, TimeMode, TopicPartition, Visibility};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -318,7 +318,7 @@ pub fn flags(brokers: &str, prefix: &str) -> String {
     }
 }
 
-/// Reads `name=value` lines; `#` and `!` begin comments, as in Java's properties.
+/// Reads `name=value` lines; `#` and `!` begin comments, as in Java's properties. What hoga sets itself is refused.
 fn properties(file: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let shown = file.display();
     let text = std::fs::read_to_string(file)
@@ -326,6 +326,10 @@ fn properties(file: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     let told = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '!']));
     let parse = |(number, line): (usize, &str)| match line.split_once('=') {
+        Some((name, _)) if FIXED_SETTINGS.contains(&name.trim()) => Err(Failure::Usage(format!(
+            "{shown}: line {number} sets {}, which is hoga's to set: the log depends on it, or a flag names it; leave it out",
+            name.trim()
+        ))),
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
         _ => Err(Failure::Usage(format!("{shown}: line {number} is not name=value"))),
     };
@@ -350,6 +354,9 @@ mod tests {
         std::fs::write(file.path(), "a=1\nbroken\n").expect("written");
         let error = properties(file.path()).expect_err("line 2 is none").to_string();
         assert!(error.ends_with("line 2 is not name=value"), "{error}");
+        std::fs::write(file.path(), "# durable enough\nacks = 1\n").expect("written");
+        let error = properties(file.path()).expect_err("acks are fixed").to_string();
+        assert!(error.contains("line 2 sets acks, which is hoga's to set"), "{error}");
         let error = properties(Path::new("no/such.properties")).expect_err("no file").to_string();
         assert!(error.starts_with("reading the client settings in no/such.properties"), "{error}");
     }

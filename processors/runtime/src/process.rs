@@ -19,9 +19,12 @@ use object_store::ObjectStore;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 /// A process that ends waits for a living standby for so many bounds on silence.
 const HANDOVER_BOUNDS: i64 = 4;
+/// An end of a shared log that is too early for what is known of it is believed after this.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// What the drivers of one process share.
 pub struct Process {
@@ -101,7 +104,8 @@ impl Process {
             let input = TopicPartition::new(machine.input(), partition);
             // In this order: the log grows while others snapshot.
             let names = self.snapshots.list(machine, partition).map_err(RuntimeError::Store)?;
-            let end = self.log.bounds(input)?.end;
+            let newest = names.iter().map(|name| name.offset).max().unwrap_or(0);
+            let end = self.settled_end(input, newest)?;
             for name in names.into_iter().filter(|name| name.offset > end) {
                 let offset = name.offset;
                 if self.is_shared() {
@@ -112,6 +116,19 @@ impl Process {
             }
         }
         Ok(())
+    }
+
+    /// Where a partition ends. A broker that has just begun to lead it may know less for a moment: an end before
+    /// `expected` is believed when it stays.
+    fn settled_end(&self, input: TopicPartition, expected: u64) -> Result<u64, RuntimeError> {
+        let asked = Instant::now();
+        loop {
+            let end = self.log.bounds(input)?.end;
+            if end >= expected || !self.is_shared() || asked.elapsed() >= SETTLED_AFTER {
+                return Ok(end);
+            }
+            std::thread::sleep(SETTLED_AFTER / 20);
+        }
     }
 
     /// Whether other processes have the log too.

@@ -7,6 +7,28 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use std::time::Duration;
 
+/// Client settings that are hoga's to make: what the log depends on, and what is named elsewhere.
+pub const FIXED_SETTINGS: &[&str] = &[
+    "acks",
+    "allow.auto.create.topics",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "delivery.timeout.ms",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "group.protocol",
+    "isolation.level",
+    "message.max.bytes",
+    "message.timeout.ms",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+    "request.required.acks",
+    "transactional.id",
+];
+
 /// Room for what Kafka adds to a record: a batch's header and the lengths of its parts.
 const BATCH_OVERHEAD_BYTES: usize = 64 << 10;
 
