@@ -100,6 +100,7 @@ impl From<LogError> for Failure {
             LogError::Cut { .. }
             | LogError::PastEnd { .. }
             | LogError::Corrupt { .. }
+            | LogError::Unanswered { .. }
             | LogError::Io { .. }
             | LogError::Stalled { .. }
             | LogError::Failed(_) => Self::Stopped(message),

@@ -114,7 +114,7 @@ impl KafkaLog {
     /// count.
     ///
     /// # Errors
-    /// [`LogError::Io`] when Kafka does not answer within 10 s, or refuses.
+    /// [`LogError::Unanswered`] when Kafka does not answer within 10 s, [`LogError::Io`] when it refuses.
     pub fn layout(options: &KafkaOptions) -> Result<Option<KafkaLayout>, LogError> {
         layout::read(&Client::new(options.clone())?)
     }
@@ -122,7 +122,7 @@ impl KafkaLog {
     /// How many brokers there are.
     ///
     /// # Errors
-    /// [`LogError::Io`] when Kafka does not answer within 10 s.
+    /// [`LogError::Unanswered`] when Kafka does not answer within 10 s.
     pub fn brokers(options: &KafkaOptions) -> Result<u16, LogError> {
         let brokers = Client::new(options.clone())?.metadata()?.brokers().len();
         Ok(u16::try_from(brokers).unwrap_or(u16::MAX))
@@ -131,7 +131,7 @@ impl KafkaLog {
     /// Makes the topics that are not there yet, and waits until they can be used; the names of those it made.
     ///
     /// # Errors
-    /// [`LogError::Io`] when Kafka does not answer within 10 s, or refuses.
+    /// [`LogError::Unanswered`] when Kafka does not answer within 10 s, [`LogError::Io`] when it refuses.
     pub fn create_topics(options: &KafkaOptions) -> Result<Vec<String>, LogError> {
         topics::create(&Client::new(options.clone())?)
     }
@@ -140,7 +140,7 @@ impl KafkaLog {
     ///
     /// # Errors
     /// [`LogError::Layout`] names each topic that is missing or has other partitions, replicas or settings, with the
-    /// command that mends it; [`LogError::Io`] when Kafka does not answer within 10 s.
+    /// command that mends it; [`LogError::Unanswered`] when Kafka does not answer within 10 s.
     pub fn check_topics(options: &KafkaOptions) -> Result<(), LogError> {
         topics::check(&Client::new(options.clone())?)
     }

@@ -167,6 +167,14 @@ pub enum LogError {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// A question to a log on other computers got no answer in time. It may be asked again: brokers come back.
+    #[error("{what}: {source}")]
+    Unanswered {
+        /// What was asked, of whom.
+        what: String,
+        /// What the client said.
+        source: std::io::Error,
+    },
     /// Reading or writing failed. After a failed write or sync the log takes nothing more: restart the process.
     #[error("{what}: {source}")]
     Io {
@@ -190,6 +198,13 @@ pub enum LogError {
     /// The log has failed before; nothing more is taken.
     #[error("the log stopped taking records: {0}")]
     Failed(String),
+}
+
+impl LogError {
+    /// Whether asking again may help: who leads the partition is away, or is just being chosen.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Unanswered { .. } | Self::Stalled { .. })
+    }
 }
 
 /// Wakes whoever waits for something new: records, acknowledgements, durability.

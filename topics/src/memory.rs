@@ -91,7 +91,7 @@ impl Shared {
     fn bounds(&self, at: TopicPartition) -> Result<Bounds, LogError> {
         if self.silent.load(Ordering::Acquire) {
             let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
-            return Err(LogError::Io { what: format!("{at}: asking for its offsets"), source });
+            return Err(LogError::Unanswered { what: format!("{at}: asking for its offsets"), source });
         }
         self.lock().bounds(at)
     }

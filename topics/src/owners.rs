@@ -19,7 +19,7 @@ mod drained;
 #[cfg(test)]
 mod tests;
 
-pub use drained::{drained, wait_drained};
+pub use drained::{drained, wait_drained, wait_drained_by};
 
 use crate::{Arrival, Log, LogError, LogRecord, Reader, TopicPartition, Visibility};
 use hoga_core::records::{Claim, Mark, Progress, SignOfLife};

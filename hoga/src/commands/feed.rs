@@ -120,7 +120,7 @@ impl Args {
             RunOptions {
                 pace: self.pace,
                 stop: context.stop.flag(),
-                drain: &mut LogDrain::new(log, plan, DRAIN_TIMEOUT),
+                drain: &mut LogDrain::new(log, plan, DRAIN_TIMEOUT)?,
                 on_progress: &mut |at| progress.set(at.event),
             },
         )?;

@@ -120,7 +120,7 @@ fn connect(options: KafkaOptions) -> Result<KafkaLog, Failure> {
 /// A Kafka that does not answer is missing, it has not stopped; topics that are not as they must be can be mended.
 fn refused(options: &KafkaOptions, error: LogError) -> Failure {
     match error {
-        LogError::Io { .. } => Failure::Unavailable(error.to_string()),
+        LogError::Unanswered { .. } | LogError::Io { .. } => Failure::Unavailable(error.to_string()),
         LogError::Layout { .. } => {
             let what = error.to_string();
             let create = match what.contains(" is missing ") {

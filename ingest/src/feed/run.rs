@@ -11,7 +11,7 @@ use super::resume::{self, Standing, WRITTEN};
 use super::script::Step;
 use crate::producer::{Producer, ProducerOptions};
 use hoga_core::{MachineKind, Timestamp, Topic};
-use hoga_topics::owners::{OwnersView, wait_drained};
+use hoga_topics::owners::{OwnersView, wait_drained_by};
 use hoga_topics::{Log, TimeMode};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -37,17 +37,19 @@ pub struct LogDrain<'a> {
     log: &'a dyn Log,
     partition: u32,
     timeout: Duration,
+    /// Read on from wait to wait.
+    view: OwnersView,
 }
 
 impl<'a> LogDrain<'a> {
     /// For the machines of a plan; `timeout` bounds each wait.
-    pub fn new(log: &'a dyn Log, plan: &FeedPlan, timeout: Duration) -> Self {
-        Self { log, partition: plan.partition(), timeout }
+    pub fn new(log: &'a dyn Log, plan: &FeedPlan, timeout: Duration) -> Result<Self, FeedError> {
+        Ok(Self { log, partition: plan.partition(), timeout, view: OwnersView::open(log)? })
     }
 
     /// Machines that were never claimed would count as drained: there is nobody who could be behind.
-    fn wait_claimed(&self, deadline: Instant) -> Result<(), FeedError> {
-        let (partition, mut view) = (self.partition, OwnersView::open(self.log)?);
+    fn wait_claimed(&mut self, deadline: Instant) -> Result<(), FeedError> {
+        let (partition, view) = (self.partition, &mut self.view);
         let needed = [
             (MachineKind::Admission, partition),
             (MachineKind::Control, 0),
@@ -72,7 +74,7 @@ impl Drain for LogDrain<'_> {
     fn drain(&mut self) -> Result<(), FeedError> {
         let deadline = Instant::now() + self.timeout;
         self.wait_claimed(deadline)?;
-        Ok(wait_drained(self.log, deadline)?)
+        Ok(wait_drained_by(self.log, &mut self.view, deadline)?)
     }
 }
 

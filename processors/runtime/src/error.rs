@@ -127,10 +127,9 @@ impl DriverError {
 
     /// Whether the log did not answer, which on a shared one passes: its broker is away, or moves.
     pub(crate) fn is_unanswered(&self) -> bool {
-        let of_log = |error: &LogError| matches!(error, LogError::Io { .. } | LogError::Stalled { .. });
         match self {
             Self::Log(error) | Self::Read(ReadError::Log(error)) | Self::Owners(OwnersError::Log(error)) => {
-                of_log(error)
+                error.is_unanswered()
             }
             _ => false,
         }

@@ -205,7 +205,8 @@ fn passes(error: &KafkaError) -> bool {
 /// An error that says where and, as far as `more` is known, why or what to do.
 pub(super) fn failed(options: &KafkaOptions, what: &str, error: &KafkaError, more: &str) -> LogError {
     let what = format!("{what}, of Kafka at {} (does it run there, and may this client use it?)", options.brokers);
-    LogError::Io { what, source: std::io::Error::other(format!("{error}{more}")) }
+    let source = std::io::Error::other(format!("{error}{more}"));
+    if passes(error) { LogError::Unanswered { what, source } } else { LogError::Io { what, source } }
 }
 
 /// What Kafka called it, also where it refused an order.

@@ -15,7 +15,11 @@ pub fn drained(log: &dyn Log, owners: &Owners) -> Result<bool, LogError> {
 
 /// Waits until [`drained`], or says who is behind.
 pub fn wait_drained(log: &dyn Log, deadline: Instant) -> Result<(), OwnersError> {
-    let mut view = OwnersView::open(log)?;
+    wait_drained_by(log, &mut OwnersView::open(log)?, deadline)
+}
+
+/// As [`wait_drained`], by a view that is read on: for whoever waits again and again.
+pub fn wait_drained_by(log: &dyn Log, view: &mut OwnersView, deadline: Instant) -> Result<(), OwnersError> {
     loop {
         let seen = log.signal().version();
         view.poll()?;
@@ -31,7 +35,13 @@ pub fn wait_drained(log: &dyn Log, deadline: Instant) -> Result<(), OwnersError>
 fn first_behind(log: &dyn Log, owners: &Owners) -> Result<Option<String>, LogError> {
     for (machine, partition, owned) in owners.machines() {
         let input = TopicPartition::new(machine.input(), partition);
-        let (end, marked) = (log.bounds(input)?.end, owned.marked());
+        let end = match log.bounds(input) {
+            Ok(bounds) => bounds.end,
+            // Nobody is done with what nobody can see.
+            Err(error) if error.is_unanswered() => return Ok(Some(error.to_string())),
+            Err(error) => return Err(error),
+        };
+        let marked = owned.marked();
         if marked < end {
             return Ok(Some(format!("{machine} has finished {input} up to {marked} of {end}")));
         }
