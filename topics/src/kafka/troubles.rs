@@ -78,7 +78,7 @@ impl Troubles {
             // Answers have the others too. That all brokers are down only sums up.
             _ => return,
         };
-        self.explain(reason.to_owned(), refused);
+        self.explain(with_hint(reason), refused);
         self.lost_connections.fetch_add(1, Ordering::Relaxed);
         if self.is_news(reason) {
             tracing::warn!("Kafka's client: {reason}");
@@ -110,18 +110,26 @@ impl ClientContext for Noting {
     /// What matters comes as an error too, but for connections that are closed before anything was answered.
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!("librdkafka: {facility} {message}");
-        if let Some(reason) = turned_away(message) {
-            let hint = "does the broker want TLS or a login, by the client's security.protocol and sasl settings?";
-            self.0.explain(format!("{reason}: {hint}"), false);
+        if let Some((_, reason)) = message.split_once("]: ").filter(|(_, reason)| is_turned_away(reason)) {
+            self.0.explain(with_hint(reason), false);
         }
     }
 }
 
-/// Why an address that was given closed the connection; `None`: it is about something else. Once a broker has answered
-/// it goes by its number.
-fn turned_away(message: &str) -> Option<&str> {
-    let (thread, reason) = message.split_once("]: ")?;
-    (thread.ends_with("/bootstrap") && reason.contains(": Disconnected")).then_some(reason)
+/// Whether an address that was given closed the connection, whichever side noticed first. Once a broker has answered it
+/// goes by its number.
+fn is_turned_away(reason: &str) -> bool {
+    let closed = ["Disconnected", "Send failed", "Receive failed"];
+    reason.split_once("/bootstrap: ").is_some_and(|(_, what)| closed.iter().any(|closed| what.starts_with(closed)))
+}
+
+/// The reason, and what it mostly means.
+fn with_hint(reason: &str) -> String {
+    if is_turned_away(reason) {
+        format!("{reason}: does the broker want TLS or a login, by the client's security.protocol and sasl settings?")
+    } else {
+        reason.to_owned()
+    }
 }
 
 impl ConsumerContext for Noting {}
@@ -133,10 +141,16 @@ mod tests {
     #[test]
     fn only_addresses_that_were_given_turn_away() {
         let closed = "Disconnected: SSL connection closed by peer (after 8ms in state UP)";
-        let given = format!("[thrd:ssl://127.0.0.1:9092/bootstrap]: ssl://127.0.0.1:9092/bootstrap: {closed}");
-        assert_eq!(turned_away(&given), Some(&*format!("ssl://127.0.0.1:9092/bootstrap: {closed}")));
-        assert_eq!(turned_away(&format!("[thrd:127.0.0.1:9092/1]: 127.0.0.1:9092/1: {closed}")), None);
-        assert_eq!(turned_away("[thrd:127.0.0.1:9092/bootstrap]: 127.0.0.1:9092/bootstrap: Connected"), None);
+        for (reason, turned_away) in [
+            (format!("ssl://127.0.0.1:9092/bootstrap: {closed}"), true),
+            ("ssl://127.0.0.1:9092/bootstrap: Send failed: SSL transport error: Broken pipe".into(), true),
+            (format!("127.0.0.1:9092/1: {closed}"), false),
+            ("127.0.0.1:9092/bootstrap: Connected".into(), false),
+            ("127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused".into(), false),
+        ] {
+            assert_eq!(is_turned_away(&reason), turned_away, "{reason}");
+            assert_eq!(with_hint(&reason).contains("does the broker want TLS or a login"), turned_away, "{reason}");
+        }
     }
 
     #[test]
