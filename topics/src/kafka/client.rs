@@ -117,22 +117,17 @@ impl Client {
                 Err(error) if passes(&error) && started.elapsed() + RETRY_PAUSE < ANSWER_TIMEOUT => {
                     std::thread::sleep(RETRY_PAUSE);
                 }
-                Err(error) => return Err(self.no_bounds(at, &error)),
+                Err(error) => {
+                    // Which partitions there are was checked at the start: a broker that is just back knows none yet.
+                    let what = format!("{at}: asking for its offsets");
+                    return Err(self.failed_needing(&what, "Describe", self.name(at.topic), &error));
+                }
             }
         };
         let offset = |offset: i64| {
             u64::try_from(offset).map_err(|_| LogError::Failed(format!("{at}: Kafka gave offset {offset} as a bound")))
         };
         Ok((offset(start)?, offset(end)?))
-    }
-
-    fn no_bounds(&self, at: TopicPartition, error: &KafkaError) -> LogError {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                LogError::NoPartition(at)
-            }
-            _ => self.failed_needing(&format!("{at}: asking for its offsets"), "Describe", self.name(at.topic), error),
-        }
     }
 
     /// The first offset that was appended at or after a time; none: everything is older.
