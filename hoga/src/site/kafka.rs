@@ -45,7 +45,7 @@ pub struct Made {
     pub settings: bool,
 }
 
-/// Opens the log. If it has to be made, that is done only where no topic of it is there.
+/// Opens the log. If it has to be made, that is done only where no topic of it is there, or no record yet in control.
 pub fn open(context: &Context, time_mode: Option<TimeMode>, topics: Topics) -> Result<Site, Failure> {
     let options = client(context)?;
     let Some(layout) = layout(&options)? else {
@@ -59,8 +59,12 @@ pub fn open(context: &Context, time_mode: Option<TimeMode>, topics: Topics) -> R
     let options = as_it_is(context, &options, &layout)?;
     refuse_other_time(&options, time_mode)?;
     let log = connect(options.clone())?;
-    let Some(found) = settings(&log)? else { return Err(no_settings(&options)) };
-    site(context, &options, log, found)
+    match settings(&log)? {
+        Some(found) => site(context, &options, log, found),
+        // Whoever began to make it was killed before the settings were written.
+        None if topics == Topics::Make => Ok(make(context, time_mode)?.site),
+        None => Err(no_settings(&options)),
+    }
 }
 
 /// Opens the log; refuses if no Kafka is named or there is none.
