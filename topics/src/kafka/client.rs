@@ -109,41 +109,52 @@ impl Client {
 
     /// A partition's first offset, and the one after its last. A leader that changes or comes back is waited for.
     pub fn watermarks(&self, at: TopicPartition) -> Result<(u64, u64), LogError> {
-        let started = Instant::now();
-        let (start, end) = loop {
-            let left = ANSWER_TIMEOUT.saturating_sub(started.elapsed());
-            match self.queries.fetch_watermarks(self.name(at.topic), at.partition as i32, left) {
-                Ok(bounds) => break bounds,
-                Err(error) if passes(&error) && started.elapsed() + RETRY_PAUSE < ANSWER_TIMEOUT => {
-                    std::thread::sleep(RETRY_PAUSE);
-                }
-                Err(error) => {
-                    // Which partitions there are was checked at the start: a broker that is just back knows none yet.
-                    let what = format!("{at}: asking for its offsets");
-                    return Err(self.failed_needing(&what, "Describe", self.name(at.topic), &error));
-                }
-            }
-        };
+        let bounds = self.ask(|left| self.queries.fetch_watermarks(self.name(at.topic), at.partition as i32, left));
+        let (start, end) = bounds.map_err(|error| {
+            let what = format!("{at}: asking for its offsets");
+            self.failed_needing(&what, "Describe", self.name(at.topic), &error)
+        })?;
         let offset = |offset: i64| {
             u64::try_from(offset).map_err(|_| LogError::Failed(format!("{at}: Kafka gave offset {offset} as a bound")))
         };
         Ok((offset(start)?, offset(end)?))
     }
 
-    /// The first offset that was appended at or after a time; none: everything is older.
+    /// The first offset that was appended at or after a time; none: everything is older. A leader that changes or comes
+    /// back is waited for.
     pub fn offset_at(&self, at: TopicPartition, time: Timestamp) -> Result<Option<u64>, LogError> {
-        let failed = |error: &KafkaError| self.failed(&format!("{at}: asking for the offset of a time"), error);
-        let mut list = TopicPartitionList::new();
         // A negative time would be one of Kafka's names for an offset.
         let asked = Offset::Offset(time.0.max(0));
-        list.add_partition_offset(self.name(at.topic), at.partition as i32, asked).map_err(|error| failed(&error))?;
-        let answer = self.queries.offsets_for_times(list, ANSWER_TIMEOUT).map_err(|error| failed(&error))?;
-        let element = answer.elements().into_iter().next();
-        match element.map(|element| (element.error(), element.offset())) {
-            Some((Ok(()), Offset::Offset(offset))) if offset >= 0 => Ok(Some(offset as u64)),
-            Some((Ok(()), Offset::End)) => Ok(None),
-            Some((Err(error), _)) => Err(failed(&error)),
+        let answer = self.ask(|left| {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(self.name(at.topic), at.partition as i32, asked)?;
+            let answer = self.queries.offsets_for_times(list, left)?;
+            let element = answer.elements().into_iter().next();
+            element.map(|element| element.error().map(|()| element.offset())).transpose()
+        });
+        match answer.map_err(|error| self.failed(&format!("{at}: asking for the offset of a time"), &error))? {
+            Some(Offset::Offset(offset)) if offset >= 0 => Ok(Some(offset as u64)),
+            Some(Offset::End) => Ok(None),
             other => Err(LogError::Failed(format!("{at}: Kafka answered a question for a time with {other:?}"))),
+        }
+    }
+
+    /// Asks a partition's leader, with the time that is left for it, and once more while that may help. Which
+    /// partitions there are was checked at the start: a broker that is just back knows none yet.
+    fn ask<T>(&self, question: impl Fn(Duration) -> KafkaResult<T>) -> KafkaResult<T> {
+        let started = Instant::now();
+        loop {
+            let left = ANSWER_TIMEOUT.saturating_sub(started.elapsed());
+            match question(left) {
+                Err(error) if passes(&error) && started.elapsed() + RETRY_PAUSE < ANSWER_TIMEOUT => {
+                    std::thread::sleep(RETRY_PAUSE);
+                    // librdkafka remembers for minutes that a partition had no leader, and asks nobody meanwhile: only
+                    // an answer about all topics renews what it remembers. Without one, the next try tells.
+                    let left = ANSWER_TIMEOUT.saturating_sub(started.elapsed());
+                    let _ = self.queries.fetch_metadata(None, TRY_TIMEOUT.min(left));
+                }
+                answered => return answered,
+            }
         }
     }
 

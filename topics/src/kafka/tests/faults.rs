@@ -75,15 +75,6 @@ impl Flow {
         Self { log, sender, receiver }
     }
 
-    /// Which broker leads the partition.
-    fn leader(&self) -> u32 {
-        let client = &self.log.core.client;
-        let metadata = client.metadata().unwrap();
-        let topic = metadata.topics().iter().find(|topic| topic.name() == client.name(AT.topic)).unwrap();
-        let partition = topic.partitions().iter().find(|partition| partition.id() == AT.partition as i32).unwrap();
-        u32::try_from(partition.leader()).unwrap()
-    }
-
     /// Sends on, until everything that was sent so far and something more came through.
     fn through(&mut self) {
         let target = self.sender.next + 100;
@@ -110,6 +101,15 @@ impl Flow {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// Which broker leads the partition; none may.
+fn leader(log: &KafkaLog) -> Option<u32> {
+    let client = &log.core.client;
+    let metadata = client.metadata().unwrap();
+    let topic = metadata.topics().iter().find(|topic| topic.name() == client.name(AT.topic)).unwrap();
+    let partition = topic.partitions().iter().find(|partition| partition.id() == AT.partition as i32).unwrap();
+    u32::try_from(partition.leader()).ok()
 }
 
 /// What happens to the brokers of a log while it is used.
@@ -159,11 +159,32 @@ fn leaders_that_change_lose_nothing() {
     let mut flow = Flow::new(create(&options));
     for turn in ["the first", "the second"] {
         check(&mut flow, &format!("{turn} leader killed"), |flow| {
-            let leader = flow.leader();
-            brokers.signal(leader, "KILL");
+            let killed = leader(&flow.log);
+            brokers.signal(killed.expect("some broker leads"), "KILL");
             flow.through();
-            assert_ne!(flow.leader(), leader, "another leads");
+            assert_ne!(leader(&flow.log), killed, "another leads");
             brokers.start_again();
         });
     }
+    questions_are_answered_once_a_partition_has_a_leader_again(&brokers);
+}
+
+/// By a client that was told meanwhile that it has none: librdkafka remembers that.
+fn questions_are_answered_once_a_partition_has_a_leader_again(brokers: &Brokers) {
+    let log = create(&KafkaOptions { replication: 1, ..brokers.options() });
+    let killed = leader(&log).expect("some broker leads");
+    brokers.signal(killed, "KILL");
+    let asked = Instant::now();
+    // Only once the others have given the dead broker up is it known to have none.
+    while leader(&log).is_some() {
+        assert!(asked.elapsed() < Duration::from_secs(60), "broker {killed} is dead");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let away = log.bounds(AT).unwrap_err();
+    assert!(away.is_unanswered(), "{away}");
+    brokers.start_again();
+    while let Err(error) = log.bounds(AT) {
+        assert!(error.is_unanswered() && asked.elapsed() < Duration::from_secs(120), "{error}");
+    }
+    assert_eq!(log.offset_at(AT, Timestamp(1)).unwrap(), 0);
 }
