@@ -3,10 +3,11 @@
 //! Left out on purpose: what the subcommands do; each is a file in `commands/` with its own arguments.
 
 use crate::commands::Command;
-use crate::config::{self, Config, Resolved, SETTINGS};
+use crate::config::{self, Config, FAIL_POINT, Resolved, SETTINGS};
 use crate::exit::{Failure, exit_codes_text};
 use crate::stop::Stop;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
+use hoga_runtime::FailPoint;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -34,6 +35,7 @@ pub fn parse() -> Result<(Command, Context), Failure> {
     let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     config::unknown_variables(variables).iter().for_each(|told| eprintln!("hoga: {told}"));
     let settings = settings(&matches)?;
+    arm_fail_point()?;
     start_logging(&settings.config.log)?;
     Ok((cli.command, Context { settings, stop: Stop::on_signals()? }))
 }
@@ -66,6 +68,15 @@ fn settings(matches: &ArgMatches) -> Result<Resolved, Failure> {
     let env = |name: &str| std::env::var(name).ok();
     let named = flag("config").or_else(|| env("HOGA_CONFIG")).map(PathBuf::from);
     config::resolve(flag, env, config::file_to_read(named).as_deref())
+}
+
+/// For tests of crashes: a process that kills itself where it is told to.
+fn arm_fail_point() -> Result<(), Failure> {
+    let Some(text) = std::env::var_os(FAIL_POINT) else { return Ok(()) };
+    let point =
+        FailPoint::arm(&text.to_string_lossy()).map_err(|error| Failure::Usage(format!("{FAIL_POINT}: {error}")))?;
+    eprintln!("hoga: {FAIL_POINT} is set: this process kills itself at {point}");
+    Ok(())
 }
 
 fn start_logging(filter: &str) -> Result<(), Failure> {

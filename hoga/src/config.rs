@@ -16,7 +16,7 @@ mod table;
 mod value;
 
 pub use docs::print;
-pub use table::{OTHER_VARIABLES, SETTINGS, Setting};
+pub use table::{FAIL_POINT, OTHER_VARIABLES, SETTINGS, Setting};
 
 use crate::exit::Failure;
 use hoga_core::Settings;

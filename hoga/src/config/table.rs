@@ -224,9 +224,16 @@ pub const SETTINGS: &[Setting] = &[
     ),
 ];
 
+/// What arms a fail point.
+pub const FAIL_POINT: &str = "HOGA_FAIL_POINT";
+
 /// Environment variables that are no settings, for docs and for telling them from misspelt ones.
 pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("HOGA_CONFIG", "the configuration file"),
+    (
+        FAIL_POINT,
+        "tests of crashes: the process kills itself at this point, `NAME` or `NAME:COUNT` to pass it so often first; another name is refused with the list",
+    ),
     ("HOGA_KAFKA_CACHE", "scripts/kafka: where Kafka's jars are kept, `~/.cache/hoga` unless given"),
     ("HOGA_KAFKA_HEAP", "scripts/kafka: each broker's heap, 512m unless given"),
     ("HOGA_FIRST_SEED", "tests of hoga-simulation: the first seed, 0 unless given"),

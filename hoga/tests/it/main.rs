@@ -9,6 +9,7 @@
 mod bad_input;
 mod cutting;
 mod edges;
+mod fail_points;
 mod hoga;
 mod http;
 #[cfg(feature = "kafka")]

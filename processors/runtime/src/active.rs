@@ -11,6 +11,7 @@ use crate::config::Limits;
 use crate::driver::{Context, Progress, token};
 use crate::engine::Engine;
 use crate::error::DriverError;
+use crate::fail_point::FailPoint;
 use crate::lane::{Delivered, SEQUENCE_BITS};
 use crate::outputs::Outputs;
 use crate::restore::Restored;
@@ -107,8 +108,10 @@ impl Active {
     /// One step.
     pub fn step(&mut self, context: &mut Context, now: Timestamp) -> Result<Progress, DriverError> {
         if matches!(self.stage, Stage::Replaying { .. } | Stage::Running) && self.is_to_drain(context, now) {
+            FailPoint::BeforeDraining.meet();
             self.stage = Stage::Delivering;
         }
+        let emitted = self.outputs.emitted;
         let mut worked = match self.stage {
             Stage::Replaying { .. } | Stage::Running => self.read(context)?,
             _ => false,
@@ -118,7 +121,7 @@ impl Active {
             worked |= self.beat(context, now)?;
             self.snapshot_when_due(context);
         }
-        context.writer.flush()?;
+        self.send_out(context, self.outputs.emitted > emitted)?;
         let wake_at = match self.stage {
             // The thread that writes snapshots wakes nobody.
             Stage::Saving => now.plus_ms(SAVING_POLL_MS),
@@ -127,11 +130,24 @@ impl Active {
         Ok(Progress { worked, wake_at: Some(wake_at) })
     }
 
+    /// Sends what was written; `effects`: some of it are effects.
+    fn send_out(&self, context: &mut Context, effects: bool) -> Result<(), DriverError> {
+        if effects {
+            FailPoint::BeforeAppend.meet();
+        }
+        context.writer.flush()?;
+        if effects {
+            FailPoint::InAppend.meet();
+        }
+        Ok(())
+    }
+
     /// Whether its process is to end and nobody else takes over: until then it works on, so that nobody waits.
     fn is_to_drain(&mut self, context: &Context, now: Timestamp) -> bool {
         if !context.process.is_stopping() {
             return false;
         }
+        FailPoint::HandingOver.meet();
         let since = *self.handing_over.get_or_insert(now);
         let wait_ms = context.process.handover_ms(context.machine, context.input.partition);
         wait_ms.is_none_or(|wait_ms| now >= since.plus_ms(wait_ms))
@@ -149,6 +165,7 @@ impl Active {
             self.held_back += 1;
             return Ok(false);
         }
+        FailPoint::AfterRead.meet();
         if let Some(hook) = &context.process.config.before_apply {
             hook(context.machine, context.input.partition, self.reader.position());
         }
@@ -158,6 +175,9 @@ impl Active {
         {
             engine.apply(&accepted, &mut |effect| outputs.emit(effect, &mut *context.writer))?;
             self.applied += 1;
+        }
+        if matches!(self.stage, Stage::Replaying { .. }) {
+            FailPoint::Replaying.meet();
         }
         self.check_replayed()?;
         Ok(true)
@@ -197,6 +217,7 @@ impl Active {
         let mut worked = false;
         if self.clocks && self.beats.clock_due(now) {
             send_clock(context, now, token::CLOCK)?;
+            FailPoint::AfterClock.meet();
             worked = true;
         }
         let backlog = self.clocks && self.engine.machine().has_backlog();
@@ -214,6 +235,7 @@ impl Active {
     }
 
     fn mark(&mut self, context: &mut Context, now: Timestamp, next_offset: u64) -> Result<(), DriverError> {
+        FailPoint::BeforeMark.meet();
         let (machine, partition) = (context.machine, context.input.partition);
         let mark = Mark { machine, partition, epoch: self.epoch, next_offset, outputs: self.outputs.mark() };
         self.marks += 1;
@@ -233,14 +255,19 @@ impl Active {
         let before = self.stage;
         match self.stage {
             Stage::Delivering if self.outputs.owed().0 == 0 => {
+                FailPoint::Drained.meet();
                 self.mark(context, now, self.reader.position())?;
                 self.stage = Stage::Marking { acknowledged: false };
             }
             Stage::Marking { acknowledged: true } => {
+                FailPoint::LastMark.meet();
                 self.state_hash = Some(self.snapshot(context));
                 self.stage = Stage::Saving;
             }
-            Stage::Saving if self.snapshots_done() => self.stage = Stage::Ended,
+            Stage::Saving if self.snapshots_done() => {
+                FailPoint::Ended.meet();
+                self.stage = Stage::Ended;
+            }
             _ => {}
         }
         Ok(self.stage != before)
@@ -261,6 +288,7 @@ impl Active {
 
     /// Hands the state to whoever writes snapshots; the state's hash.
     fn snapshot(&mut self, context: &Context) -> u64 {
+        FailPoint::SnapshotBegun.meet();
         let Context { process, machine, input, .. } = context;
         let header = Header {
             machine: *machine,
@@ -302,6 +330,9 @@ impl Active {
 
     /// The answer to the newest mark.
     fn mark_answer(&mut self, offset: Option<u64>) {
+        if offset.is_some() {
+            FailPoint::AfterMark.meet();
+        }
         match (&mut self.stage, offset) {
             (Stage::Marking { acknowledged }, Some(_)) => *acknowledged = true,
             (Stage::Marking { .. }, None) => self.stage = Stage::Delivering,

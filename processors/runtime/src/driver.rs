@@ -13,6 +13,7 @@ use crate::active::{Active, send_clock};
 use crate::claim::{ClaimStep, Claiming};
 use crate::decide::Decision;
 use crate::error::DriverError;
+use crate::fail_point::FailPoint;
 use crate::follower::Follower;
 use crate::lane::SEQUENCE_BITS;
 use crate::learn::{Learning, Owner};
@@ -225,14 +226,21 @@ impl Driver {
         }
         self.acks.clear();
         self.context.writer.acks(&mut self.acks)?;
+        let mut effects = false;
         for Ack { token, offset } in &self.acks {
             let (class, sequence) = (token >> SEQUENCE_BITS, token & ((1 << SEQUENCE_BITS) - 1));
             match (&mut self.phase, class) {
                 (Phase::Claiming { claiming, .. }, token::CLAIM) if offset.is_none() => claiming.unanswered(),
                 (Phase::Learning { learning, .. }, token::COPY) => learning.answer(sequence as usize, *offset),
-                (Phase::Active(active), _) => active.answer(&mut self.context, class, sequence, *offset)?,
+                (Phase::Active(active), _) => {
+                    effects |= class < token::FIRST && offset.is_some();
+                    active.answer(&mut self.context, class, sequence, *offset)?;
+                }
                 _ => {}
             }
+        }
+        if effects {
+            FailPoint::AfterAppend.meet();
         }
         Ok(())
     }
@@ -256,10 +264,12 @@ impl Driver {
     fn hand_over(&mut self, fenced: &DriverError) -> Result<Progress, DriverError> {
         let Context { process, machine, input, .. } = &self.context;
         if process.is_stopping() {
+            FailPoint::TakenOver.meet();
             let ended = self.end(&fenced.to_string());
             self.lock_status().epoch = None;
             return Ok(ended);
         }
+        FailPoint::Fenced.meet();
         if process.seat(*machine, input.partition, |hold| hold.role) == Role::Wanted {
             tracing::warn!(
                 "{fenced}; this one follows it. If both are set up to want {machine}/{}, leave it to one",
@@ -312,10 +322,13 @@ impl Driver {
                 }
             }
             ClaimStep::Append(claim) => {
+                FailPoint::BeforeClaim.meet();
                 context.send_owners(Record::Claim(claim), now, token::CLAIM << SEQUENCE_BITS)?;
                 context.writer.flush()?;
+                FailPoint::ClaimSent.meet();
             }
             ClaimStep::Won(epoch) => {
+                FailPoint::ClaimWon.meet();
                 let follower = follower.take();
                 self.begin_learning(epoch, follower, now)?;
             }
@@ -346,13 +359,20 @@ impl Driver {
         let (epoch, context) = (*epoch, &mut self.context);
         let copy = |lane: usize| (token::COPY << SEQUENCE_BITS) | lane as u64;
         let worked = learning.step(&*context.process.log, &mut *context.writer, copy)?;
-        let Some(learned) = learning.learned() else { return Ok(Progress { worked, wake_at: None }) };
+        let Some(learned) = learning.learned() else {
+            if worked {
+                FailPoint::CopiesSent.meet();
+            }
+            return Ok(Progress { worked, wake_at: None });
+        };
+        FailPoint::OutputsLearned.meet();
         let Context { process, machine, input, .. } = &*context;
         let marked = context.owned(epoch, Ownership::marked)?;
         let restored = match follower.take().and_then(Follower::into_restored) {
             Some(restored) => restored,
             None => restore(process, *machine, *input, marked)?,
         };
+        FailPoint::Restored.meet();
         self.phase = Phase::Active(Box::new(Active::new(context, epoch, &learned, restored, now)?));
         Ok(BUSY)
     }

@@ -7,6 +7,7 @@
 //! 3. An input that was cut past it while it stood still is restored again, from a newer snapshot.
 
 use crate::error::DriverError;
+use crate::fail_point::FailPoint;
 use crate::process::Process;
 use crate::restore::{Restored, restore};
 use hoga_core::MachineKind;
@@ -70,5 +71,6 @@ fn apply(restored: &mut Restored, max: usize, marked: u64, applied: &mut u64) ->
         engine.apply(&accepted, &mut |_| Ok(()))?;
         *applied += 1;
     }
+    FailPoint::Following.meet();
     Ok(reader.position() > before)
 }

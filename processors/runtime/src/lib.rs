@@ -21,6 +21,8 @@
 //! 11. What is undecodable in a trusted topic stops the machine; what is forged is dropped and counted.
 //! 12. Everything that waits has a bound: undelivered effects, accounts ahead of holds, parked channels, snapshots.
 //!
+//! [`FailPoint`] names where a process can be told to kill itself, to test all this.
+//!
 //! [`Cutter`] cuts topics by the rules of retention; [`Cuts`] is where readers of what was cut begin.
 //!
 //! Left out on purpose: who should own what (placement), and standbys that take snapshots at leisure.
@@ -35,6 +37,7 @@ mod decide;
 mod driver;
 mod engine;
 mod error;
+mod fail_point;
 mod follower;
 mod lane;
 mod learn;
@@ -59,6 +62,7 @@ pub use cuts::{CutError, CutOptions, Cuts, Cutter, PlannedCut};
 pub use driver::{Driver, Progress};
 pub use engine::Counter;
 pub use error::{DriverError, RuntimeError, StoreError};
+pub use fail_point::{FailPoint, NoFailPoint};
 pub use placement::{Placement, Role, Seat};
 pub use process::Process;
 pub use replay::{Replayed, replay, replay_kept};

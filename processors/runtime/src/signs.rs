@@ -6,6 +6,7 @@
 //!    with the log there, and a log that comes back after a while is not met with a burst of them.
 //! 3. A process that is to end and shares the log gives one at once that lists nothing: others take its machines.
 
+use crate::fail_point::FailPoint;
 use crate::status::MachineStatus;
 use hoga_core::records::{Progress, SignOfLife};
 use hoga_core::{Record, Timestamp};
@@ -48,12 +49,19 @@ impl Signs {
         if self.writer.in_flight() > 0 || !(is_news || self.is_due(now)) {
             return Ok(());
         }
+        if giving_away {
+            FailPoint::BeforeGivingAway.meet();
+        }
         (self.last, self.giving_away) = (Some(now), giving_away);
         let listed = if giving_away { Vec::new() } else { progress(&statuses()) };
         let sign = Record::SignOfLife(SignOfLife { process: self.process.as_str().into(), progress: listed });
         let key = catalogue::key_of(OWNERS.topic, &sign);
         self.writer.send(OWNERS, key.as_bytes(), &hoga_schemas::encode(&sign), stamp, 0)?;
-        self.writer.flush()
+        self.writer.flush()?;
+        if giving_away {
+            FailPoint::GivenAway.meet();
+        }
+        Ok(())
     }
 
     fn is_due(&self, now: Timestamp) -> bool {

@@ -12,6 +12,7 @@ use super::witness::Witness;
 use crate::blocking::BlockingStore;
 use crate::config::SnapshotWriter;
 use crate::error::DriverError;
+use crate::fail_point::FailPoint;
 use bytes::Bytes;
 use hoga_core::MachineKind;
 use hoga_topics::{Log, TopicPartition};
@@ -171,9 +172,14 @@ impl Files {
         if self.log.bounds(input)?.durable_end < offset {
             self.log.sync()?;
         }
+        FailPoint::SnapshotDurable.meet();
         header.witness = Witness::of(&*self.log, input, offset)?;
         let path = Name { offset, epoch: header.epoch }.path(header.machine, header.partition);
-        Ok(self.store.put(WHAT, &path, format::encode(snapshot).into())?)
+        let encoded = format::encode(snapshot);
+        FailPoint::SnapshotWitnessed.meet();
+        self.store.put(WHAT, &path, encoded.into())?;
+        FailPoint::SnapshotWritten.meet();
+        Ok(())
     }
 
     fn get(&self, machine: MachineKind, partition: u32, name: Name) -> Result<Option<Bytes>, DriverError> {
@@ -199,9 +205,11 @@ impl Files {
         if !too_old.is_empty() {
             // The mark was read and perhaps is not durable yet: were it lost, the newer ones would not be usable.
             self.log.sync()?;
+            FailPoint::SnapshotDeleting.meet();
         }
         for name in too_old {
             self.delete(machine, partition, *name)?;
+            FailPoint::SnapshotDeleted.meet();
         }
         Ok(())
     }
