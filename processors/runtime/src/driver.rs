@@ -169,7 +169,10 @@ impl Driver {
         match &mut self.phase {
             Phase::Following(_) if stopping => Ok(self.end("shut down while it followed")),
             Phase::Claiming { .. } | Phase::Learning { .. } if stopping => {
-                Ok(self.end("shut down before it was restored"))
+                let ended = self.end("shut down before it was restored");
+                // It owes nothing: what it has claimed is left to whoever claims next.
+                self.lock_status().epoch = None;
+                Ok(ended)
             }
             Phase::Following(_) => self.follow(now),
             Phase::Claiming { .. } => self.claim(now),

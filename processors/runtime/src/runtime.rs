@@ -165,8 +165,8 @@ impl Runtime {
     }
 }
 
-/// Whether nothing is left to do for a machine: it shut down, or it is not this process's.
-fn is_clean(status: &MachineStatus) -> bool {
+/// Whether nothing is left to do for a machine: it shut down, or it is not this process's, or not yet.
+pub(crate) fn is_clean(status: &MachineStatus) -> bool {
     let handed_over = matches!(status.phase, MachinePhase::Stopped { failed: false, .. }) && status.epoch.is_none();
     status.state_hash.is_some() || handed_over
 }

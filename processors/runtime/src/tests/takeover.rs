@@ -2,6 +2,7 @@
 
 use super::machine::{Toy, toys};
 use super::world::{KINDS, Node, PARTITIONS, World};
+use crate::runtime::is_clean;
 use crate::{Factory, MachinePhase, MachineStatus, Role, RuntimeError};
 use hoga_core::records::{Clock, RecordKind};
 use hoga_core::{Effects, Input, Machine, MachineKind, Record, Stop, Timestamp, Topic};
@@ -103,6 +104,19 @@ fn a_standby_follows_up_to_the_owners_marks_and_no_further() {
     }
     assert!(all(&nodes[1], is_following), "what is not marked it leaves alone");
     judge(world, nodes.into());
+}
+
+#[test]
+fn who_ends_while_it_claims_owes_nothing() {
+    let mut world = World::plain();
+    let mut nodes = [world.share(Role::Wanted)];
+    let is_claiming = |phase: &MachinePhase| *phase == MachinePhase::Claiming;
+    until(&mut world, &mut nodes, "all have claimed", |world, nodes| {
+        claims(world) == SEATS && all(&nodes[0], is_claiming) && nodes[0].statuses()[0].epoch.is_some()
+    });
+    let [node] = nodes;
+    let stopped = world.stop(node);
+    assert!(stopped.iter().all(is_clean), "{stopped:#?}");
 }
 
 #[test]
