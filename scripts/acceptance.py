@@ -1,14 +1,16 @@
-"""What the acceptance scripts share: the command on one log, the recorded flow, and the table of figures.
+"""What the acceptance scripts share: the command on one log, brokers, the recorded flow, and the table of figures.
 
 Deadlines stand in these scripts and not in tests: they say something about a machine, tests about the program.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,25 @@ def figure(point, what, value, good=True):
     print(f"{point:<10} {what:<52} {value}{'' if good else '   FAILED'}", flush=True)
     if not good:
         failures.append(f"{point}: {what}: {value}")
+
+
+def run_in_order(command, seconds):
+    """Runs what has children of its own: its exit code and what it said. Whatever ends the wait, it is asked to end."""
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        said, _ = process.communicate(timeout=seconds)
+    except BaseException:
+        process.terminate()
+        process.communicate(timeout=120)
+        raise
+    return process.returncode, said
+
+
+def percentiles(milliseconds):
+    """P50, P99 (nearest rank) and the most, in seconds."""
+    ordered = sorted(milliseconds)
+    rank = lambda percent: ordered[max(0, -(-len(ordered) * percent // 100) - 1)] / 1_000
+    return rank(50), rank(99), ordered[-1] / 1_000
 
 
 def table():
@@ -110,6 +131,34 @@ class Hoga:
         order of journal entries and order events; what was traded and what everybody has in the end may not."""
         out, _ = self.run("hash", "executions", "--balances", deadline=60)
         return out
+
+
+class Brokers:
+    """A Kafka of its own for one point, with flags of scripts/kafka; stopped at the end."""
+
+    def __init__(self, folder, count, *flags):
+        self.folder, self.count, self.flags = folder, count, flags
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        for node in range(1, self.count + 1):
+            self.signal(node, signal.SIGCONT)
+        subprocess.run([ROOT / "scripts/kafka", "stop", "--dir", self.folder], check=True)
+
+    def start(self):
+        """Starts those that do not run, and waits until they take requests."""
+        command = [ROOT / "scripts/kafka", "start", "--dir", self.folder, "--port", "free"]
+        command += ["--brokers", str(self.count), *self.flags]
+        ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        self.addresses = ran.stdout.strip().split("=", 1)[1]
+
+    def signal(self, node, number):
+        """Sends a signal to a broker, if it runs."""
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            os.kill(int((self.folder / str(node) / "pid").read_text()), number)
 
 
 def demo(point, hoga, seconds_at_most, deadline=60):

@@ -32,6 +32,7 @@ def main(arguments=None):
     check.add_argument("--state", metavar="FILE", help="go on from this file, and leave the state there")
     check.add_argument("--drained", action="store_true", help="nothing writes any more: what is missing is lost")
     check.add_argument("--follow", type=float, metavar="SECONDS", help="a round every so often, until a finding")
+    check.add_argument("--ask", action="store_true", help="a round for each line on stdin, `drained` for the last one")
     folder = commands.add_parser("dump", help="write a dump of an embedded log")
     folder.add_argument("--data-dir", required=True)
     folder.add_argument("--hoga", default="hoga", help="the command to read it with")
@@ -90,12 +91,25 @@ def _store(arguments, check):
 def _check(arguments):
     source = _open(arguments)
     check = _restore(arguments, source)
+    if arguments.ask:
+        return _answer(arguments, source, check)
     while True:
         code = _round(arguments, source, check)
         _store(arguments, check)
         if arguments.follow is None or code == DIFFERENT:
             return code
         time.sleep(arguments.follow)
+
+
+def _answer(arguments, source, check):
+    """A round for each line that is asked; after what it says, one word for its end."""
+    code = NOT_COVERED
+    for line in sys.stdin:
+        arguments.drained = line.strip() == "drained"
+        code = _round(arguments, source, check)
+        _store(arguments, check)
+        print({EQUAL: "equal", NOT_COVERED: "not covered", DIFFERENT: "different"}[code], flush=True)
+    return code
 
 
 def _round(arguments, source, check):

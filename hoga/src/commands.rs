@@ -3,6 +3,8 @@
 mod balances;
 #[cfg(feature = "kafka")]
 mod bench;
+#[cfg(feature = "kafka")]
+mod chaos;
 mod config;
 mod demo;
 mod deposit;
@@ -67,6 +69,9 @@ pub enum Command {
     /// Measure this machine: each stage on Kafka beside a bare loop of consumers and producers
     #[cfg(feature = "kafka")]
     Bench(bench::Args),
+    /// Kill, stop and replace processes on a Kafka under a flow of orders, and have it judged
+    #[cfg(feature = "kafka")]
+    Chaos(chaos::Args),
     /// Run the whole pipeline in memory under faults, and judge it
     Simulate(simulate::Args),
     /// Print the settings in force and where each comes from
@@ -95,6 +100,8 @@ impl Command {
             Self::Hash(args) => args.run(context),
             #[cfg(feature = "kafka")]
             Self::Bench(args) => args.run(context),
+            #[cfg(feature = "kafka")]
+            Self::Chaos(args) => args.run(context),
             Self::Simulate(args) => args.run(context),
             Self::Config(args) => args.run(context),
         }

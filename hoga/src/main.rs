@@ -13,6 +13,8 @@ mod audit;
 #[cfg(feature = "kafka")]
 mod bench;
 mod board;
+#[cfg(feature = "kafka")]
+mod chaos;
 mod cli;
 mod commands;
 mod config;
@@ -26,6 +28,7 @@ mod outcome;
 mod pipeline;
 mod posting;
 mod progress;
+mod random;
 mod reading;
 mod reservations;
 mod site;

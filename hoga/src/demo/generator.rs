@@ -5,6 +5,7 @@
 //! 2. What it sends keeps tick, lot and least notional; whether it is affordable, or its order still open, is for
 //!    the exchange to say.
 
+use crate::random::Random;
 use hoga_core::records::{
     AssetListing, CancelOrder, Deposit, FeeSchedule, InstrumentListing, OrderType, Phase, PhaseChange, PlaceOrder,
     SelfMatchPrevention, Side, TimeInForce,
@@ -65,23 +66,6 @@ const MARKETS: [Market; 3] = [
 ];
 const KRW_FUNDING: i64 = 10_000_000_000;
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, good enough to pick orders.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
-
 /// Makes the commands of one run of the demo.
 pub struct Generator {
     random: Random,
@@ -97,7 +81,7 @@ impl Generator {
     pub fn new(seed: u64, run: u64) -> Self {
         let account = |number| AccountId::unchecked(&format!("demo-{number:04}"));
         Self {
-            random: Random(seed ^ run.wrapping_mul(0xa076_1d64_78bd_642f)),
+            random: Random::new(seed ^ run.wrapping_mul(0xa076_1d64_78bd_642f)),
             run,
             sent: 0,
             mids: MARKETS.map(|market| market.start_ticks),
