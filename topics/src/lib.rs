@@ -14,6 +14,8 @@ pub mod channel;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod log;

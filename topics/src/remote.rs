@@ -10,6 +10,8 @@
 //! also write the folder), reconnecting (the caller knows from where to go on).
 
 mod client;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod server;
 mod wire;
 

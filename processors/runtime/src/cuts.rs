@@ -14,7 +14,7 @@
 //! from what is left.
 
 mod cutter;
-mod format;
+pub(crate) mod format;
 mod store;
 
 pub use cutter::{CutOptions, Cutter, PlannedCut};

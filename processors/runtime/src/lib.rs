@@ -39,6 +39,8 @@ mod engine;
 mod error;
 mod fail_point;
 mod follower;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod lane;
 mod learn;
 mod liveness;

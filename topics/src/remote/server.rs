@@ -148,7 +148,7 @@ fn talk(shared: &Shared, stream: &mut TcpStream) -> io::Result<()> {
     wire::hear_hello(stream)?;
     stream.set_read_timeout(None)?;
     let limit = wire::message_limit(shared.log.max_record_bytes());
-    let mut session = Session { log: &*shared.log, readers: BTreeMap::new(), writer: None, sent: 0 };
+    let mut session = Session::new(&*shared.log);
     while !shared.stopping.load(Ordering::Acquire) {
         let request = wire::read(stream, limit)?;
         let answer = session.answer(request).unwrap_or_else(|error| Answer::Error(error.into()));
@@ -158,7 +158,7 @@ fn talk(shared: &Shared, stream: &mut TcpStream) -> io::Result<()> {
 }
 
 /// One client's readers and writer. There is one reader for each partition and visibility.
-struct Session<'a> {
+pub(super) struct Session<'a> {
     log: &'a dyn Log,
     readers: BTreeMap<(TopicPartition, bool), Box<dyn Reader>>,
     writer: Option<Box<dyn Writer>>,
@@ -166,8 +166,12 @@ struct Session<'a> {
     sent: u64,
 }
 
-impl Session<'_> {
-    fn answer(&mut self, request: Request) -> Result<Answer, LogError> {
+impl<'a> Session<'a> {
+    pub(super) fn new(log: &'a dyn Log) -> Self {
+        Self { log, readers: BTreeMap::new(), writer: None, sent: 0 }
+    }
+
+    pub(super) fn answer(&mut self, request: Request) -> Result<Answer, LogError> {
         Ok(match request {
             Request::Describe => Answer::Described {
                 time_mode: self.log.time_mode(),

@@ -164,7 +164,7 @@ pub(super) fn message_limit(max_record_bytes: usize) -> usize {
     BATCH_BYTES + OVERHEAD + max_record_bytes
 }
 
-pub(super) fn write<T: Serialize>(stream: &mut TcpStream, message: &T, limit: usize) -> io::Result<()> {
+pub(super) fn write<T: Serialize>(stream: &mut impl Write, message: &T, limit: usize) -> io::Result<()> {
     let mut bytes = postcard::to_extend(message, vec![0; 4]).map_err(invalid)?;
     let length = bytes.len() - 4;
     if length > limit {
@@ -174,7 +174,7 @@ pub(super) fn write<T: Serialize>(stream: &mut TcpStream, message: &T, limit: us
     stream.write_all(&bytes)
 }
 
-pub(super) fn read<T: DeserializeOwned>(stream: &mut TcpStream, limit: usize) -> io::Result<T> {
+pub(super) fn read<T: DeserializeOwned>(stream: &mut impl Read, limit: usize) -> io::Result<T> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length) as usize;
