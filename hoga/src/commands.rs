@@ -8,11 +8,13 @@ mod chaos;
 mod config;
 mod demo;
 mod deposit;
+mod explain;
 mod feed;
 mod hash;
 mod list_asset;
 mod list_instrument;
 mod produce;
+mod reconcile;
 mod registry;
 mod run;
 mod set_fees;
@@ -21,6 +23,7 @@ mod simulate;
 mod tail;
 mod topics;
 mod up;
+mod verify;
 mod withdraw;
 
 pub use balances::trial_balance;
@@ -66,6 +69,12 @@ pub enum Command {
     Balances(balances::Args),
     /// Print hashes of what topics say, by which two runs are compared
     Hash(hash::Args),
+    /// Recompute everything that was written from what was read, and compare
+    Reconcile(reconcile::Args),
+    /// Check the ledger at a point: a time, or offsets
+    Verify(verify::Args),
+    /// Show an order's whole way: each record, what caused it, and how long that took
+    Explain(explain::Args),
     /// Measure this machine: each stage on Kafka beside a bare loop of consumers and producers
     #[cfg(feature = "kafka")]
     Bench(bench::Args),
@@ -98,6 +107,9 @@ impl Command {
             Self::Tail(args) => args.run(context),
             Self::Balances(args) => args.run(context),
             Self::Hash(args) => args.run(context),
+            Self::Reconcile(args) => args.run(context),
+            Self::Verify(args) => args.run(context),
+            Self::Explain(args) => args.run(context),
             #[cfg(feature = "kafka")]
             Self::Bench(args) => args.run(context),
             #[cfg(feature = "kafka")]

@@ -24,6 +24,9 @@ pub enum Failure {
     /// Arguments, environment or configuration are wrong; nothing was done.
     #[error("{0}")]
     Usage(String),
+    /// A check found everything equal, and could not look at all that it was to look at.
+    #[error("{0}")]
+    NotCovered(String),
     /// A folder, file, port or Kafka is missing, in use, or of another layout.
     #[error("{0}")]
     Unavailable(String),
@@ -45,7 +48,10 @@ pub enum Failure {
 pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done, and every check agreed"),
     (1, "refused: a line, a command, or a check that found a difference"),
-    (2, "usage: wrong arguments, environment or configuration; nothing was done"),
+    (
+        2,
+        "usage: wrong arguments, environment or configuration; nothing was done. Of `reconcile`, `verify`, `explain` also: not covered, a part of what was asked for is cut or not there yet",
+    ),
     (3, "unavailable: a folder, file, port or Kafka is missing, in use, or of another layout"),
     (4, "stopped: the log or a machine cannot go on (a gap, corrupt files, a full disk)"),
     (5, "timed out: no answer in time; what was asked may still happen"),
@@ -64,7 +70,7 @@ impl Failure {
         match self {
             Self::OutputClosed => 0,
             Self::Refused(_) => 1,
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::NotCovered(_) => 2,
             Self::Unavailable(_) => 3,
             Self::Stopped(_) => 4,
             Self::TimedOut(_) => 5,
@@ -186,12 +192,14 @@ mod tests {
             Failure::OutputClosed,
             Failure::Refused(say()),
             Failure::Usage(say()),
+            Failure::NotCovered(say()),
             Failure::Unavailable(say()),
             Failure::Stopped(say()),
             Failure::TimedOut(say()),
             Failure::Interrupted(say()),
         ];
-        let codes: Vec<u8> = all.iter().map(Failure::code).collect();
+        let mut codes: Vec<u8> = all.iter().map(Failure::code).collect();
+        codes.dedup();
         let table: Vec<u8> = EXIT_CODES.iter().map(|(code, _)| *code).collect();
         assert_eq!(codes, table);
     }

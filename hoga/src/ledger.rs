@@ -41,15 +41,33 @@ impl Ledger {
     /// Reads the whole journal.
     pub fn read(log: &dyn Log, stop: &Stop) -> Result<Self, Failure> {
         let mut ledger = Self::default();
+        ledger.read_until(log, stop, |_, _| true, &mut |_| {})?;
+        Ok(ledger)
+    }
+
+    /// Reads the entries of the journal whose cause, a partition and offset of accounts, is `wanted`, and shows them.
+    pub fn read_until(
+        &mut self,
+        log: &dyn Log,
+        stop: &Stop,
+        wanted: impl Fn(u32, u64) -> bool,
+        show: &mut dyn FnMut(&JournalEntry),
+    ) -> Result<(), Failure> {
         for partition in reading::partitions(log, Topic::Journal) {
             reading::each(log, partition, stop, |accepted, frame| {
+                if !frame.origin.is_some_and(|origin| wanted(origin.partition, origin.cause)) {
+                    return Ok(());
+                }
                 match reading::decode(partition, accepted.offset, frame)? {
-                    Record::JournalEntry(entry) => ledger.add(partition, accepted.offset, &entry),
+                    Record::JournalEntry(entry) => {
+                        show(&entry);
+                        self.add(partition, accepted.offset, &entry)
+                    }
                     _ => Ok(()),
                 }
             })?;
         }
-        Ok(ledger)
+        Ok(())
     }
 
     fn add(&mut self, at: TopicPartition, offset: u64, entry: &JournalEntry) -> Result<(), Failure> {

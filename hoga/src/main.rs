@@ -22,10 +22,12 @@ mod demo;
 mod exit;
 mod hashing;
 mod http;
+mod in_flight;
 mod ledger;
 mod machines;
 mod outcome;
 mod pipeline;
+mod point;
 mod posting;
 mod progress;
 mod random;
@@ -33,6 +35,7 @@ mod reading;
 mod reservations;
 mod site;
 mod stop;
+mod way;
 
 use std::process::ExitCode;
 

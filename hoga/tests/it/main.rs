@@ -2,6 +2,7 @@
 //!
 //! - [`edges`]: which room may use which. [`tidy`]: how files are written.
 //! - [`bad_input`]: what is refused, and how. [`hoga`]: runs the real binary.
+//! - [`reconcile`]: what was written against what it was made of; [`history`] plants differences.
 //! - [`session`]: a whole day at the exchange. [`cutting`]: a log whose beginning goes. [`http`]: what it serves to
 //!   other programs.
 //! - `kafka`: on a Kafka, shared and disturbed; `secure`: on one with TLS, logins and rights (feature `kafka`).
@@ -10,10 +11,12 @@ mod bad_input;
 mod cutting;
 mod edges;
 mod fail_points;
+mod history;
 mod hoga;
 mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod reconcile;
 #[cfg(feature = "kafka")]
 mod secure;
 mod session;

@@ -11,6 +11,7 @@ use super::mbo_file::number;
 use super::script::{Script, Step, Terms};
 use super::setup::{self, Venue};
 use hoga_core::records::{Phase, Side, TimeInForce};
+use hoga_core::time::days_from_civil;
 use hoga_core::{AssetCode, Decimal, Symbol, Timestamp};
 use std::path::Path;
 
@@ -124,14 +125,6 @@ fn midnight_of(path: &Path) -> Option<Timestamp> {
         is_day.then(|| days_from_civil(year, month, day))
     })?;
     Some(Timestamp((day * 1_440 - i64::from(UTC_OFFSET_MIN)) * 60_000))
-}
-
-/// Days from 1970-01-01, after Howard Hinnant's `days_from_civil`.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 /// The time of the first message.

@@ -8,6 +8,10 @@
 //!
 //! Left out on purpose: reading the computer's clock; only the runtime's owner does that, when it writes a clock record.
 
+mod text;
+
+pub use text::{Iso, TimeError, days_from_civil};
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -23,7 +23,8 @@
 //!
 //! [`FailPoint`] names where a process can be told to kill itself, to test all this.
 //!
-//! [`Cutter`] cuts topics by the rules of retention; [`Cuts`] is where readers of what was cut begin.
+//! [`reconcile`] recomputes what was written and compares it. [`Cutter`] cuts topics by the rules of retention; [`Cuts`]
+//! is where readers of what was cut begin.
 //!
 //! Left out on purpose: who should own what (placement), and standbys that take snapshots at leisure.
 
@@ -48,6 +49,7 @@ mod outputs;
 mod placement;
 mod pool;
 mod process;
+pub mod reconcile;
 mod relay;
 mod replay;
 mod restore;

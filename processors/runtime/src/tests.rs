@@ -1,12 +1,14 @@
 //! The runtime's tests: `rules` has one for each invariant of the crate's header, `schedules` random schedules with
 //! faults, `takeover` processes that share a log, `threads` the threaded runtime, `cutting`
-//! topics that are cut, `fail_points` that every fail point is met. `machine`, `market` and `world` are
+//! topics that are cut, `reconciling` what was written against what its input gives, `fail_points` that every fail point is
+//! met. `machine`, `market` and `world` are
 //! what they run.
 
 mod cutting;
 mod fail_points;
 mod machine;
 mod market;
+mod reconciling;
 mod rules;
 mod schedules;
 mod takeover;

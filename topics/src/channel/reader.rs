@@ -113,7 +113,8 @@ pub struct AcceptedReader {
     next_offset: u64,
     batch: Vec<LogRecord>,
     used: usize,
-    found: Found,
+    /// Of the record that was read last; none once it was read past.
+    found: Option<Found>,
     dropped: DropCounts,
 }
 
@@ -133,7 +134,7 @@ impl AcceptedReader {
             next_offset: position.offset,
             batch: Vec::new(),
             used: 0,
-            found: Found::Malformed(String::new()),
+            found: None,
             dropped: DropCounts::default(),
         })
     }
@@ -142,7 +143,7 @@ impl AcceptedReader {
     pub fn read(&mut self) -> Result<Option<Accepted<'_>>, ReadError> {
         loop {
             if self.advance(u64::MAX)? {
-                return Ok(Some(self.current()));
+                return Ok(self.last());
             }
             if self.fill(512)? == 0 {
                 return Ok(None);
@@ -155,6 +156,7 @@ impl AcceptedReader {
         if self.used == self.batch.len() {
             self.batch.clear();
             self.used = 0;
+            self.found = None;
             self.reader.poll(max, &mut self.batch)?;
             if self.batch.is_empty() {
                 // On Kafka a partition may end behind control records, which are no records of ours.
@@ -171,7 +173,23 @@ impl AcceptedReader {
 
     /// The same, if it stands before the offset `end`.
     pub fn read_filled_before(&mut self, end: u64) -> Result<Option<Accepted<'_>>, ReadError> {
-        Ok(if self.advance(end)? { Some(self.current()) } else { None })
+        Ok(if self.advance(end)? { self.last() } else { None })
+    }
+
+    /// The record that was read last, as often as it is asked for; `None` once anything was read since.
+    pub fn last(&self) -> Option<Accepted<'_>> {
+        let record = self.batch.get(self.used.checked_sub(1)?)?;
+        let value = record.value.as_deref().unwrap_or_default();
+        let body = match self.found.as_ref()? {
+            Found::Malformed(why) => AcceptedBody::Malformed(why),
+            Found::Record { kind, schema_id, origin, content_len } => AcceptedBody::Record(Frame {
+                kind: *kind,
+                schema_id: *schema_id,
+                origin: *origin,
+                content: &value[value.len() - content_len..],
+            }),
+        };
+        Some(Accepted { offset: record.offset, time: record.time, key: &record.key, value, body })
     }
 
     /// The next offset: everything before it was yielded or dropped.
@@ -207,6 +225,7 @@ impl AcceptedReader {
     /// Moves past dropped records to the next accepted one, which then is the last used; false: there is none
     /// before `end`, or the batch is used up.
     fn advance(&mut self, end: u64) -> Result<bool, ReadError> {
+        self.found = None;
         while let Some(record) = self.batch.get(self.used) {
             if record.offset >= end {
                 // Nothing stands between: an offset without a record is passed over.
@@ -216,27 +235,12 @@ impl AcceptedReader {
             let found = judge(&mut self.channels, &mut self.dropped, self.partition, record)?;
             self.next_offset = record.offset + 1;
             self.used += 1;
-            if let Some(found) = found {
+            if found.is_some() {
                 self.found = found;
                 return Ok(true);
             }
         }
         Ok(false)
-    }
-
-    fn current(&self) -> Accepted<'_> {
-        let record = &self.batch[self.used - 1];
-        let value = record.value.as_deref().unwrap_or_default();
-        let body = match &self.found {
-            Found::Malformed(why) => AcceptedBody::Malformed(why),
-            Found::Record { kind, schema_id, origin, content_len } => AcceptedBody::Record(Frame {
-                kind: *kind,
-                schema_id: *schema_id,
-                origin: *origin,
-                content: &value[value.len() - content_len..],
-            }),
-        };
-        Accepted { offset: record.offset, time: record.time, key: &record.key, value, body }
     }
 }
 

@@ -74,10 +74,16 @@ impl Schedule {
         }
         // From here on one process alone, on the same faulty log.
         self.nodes.clear();
+        let toys = self.market.is_none();
+        if !toys {
+            self.world.check_reconciled();
+        }
         let mut last = self.world.start();
         self.world.settle(&mut last);
         self.world.check_cut_readers();
-        let toys = self.market.is_none();
+        if !toys {
+            self.world.check_reconciled();
+        }
         self.world.on_whole_log(|world| {
             world.audit();
             if toys {

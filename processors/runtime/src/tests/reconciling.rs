@@ -1,0 +1,151 @@
+//! What was written against what its input gives: equal after whatever a schedule did, and each planted difference is
+//! told. (`hoga/tests/it/reconcile.rs` plants more, with the command.)
+
+use super::market::Market;
+use super::world::{Node, World};
+use crate::reconcile::{Comparison, Point, Range, Reconciled, Reconciler, What, Why};
+use crate::snapshot::usable::StoredSnapshots;
+use hoga_core::records::RecordKind;
+use hoga_core::{MachineKind, Settings, Topic, machines};
+use hoga_schemas::Origin;
+use hoga_topics::channel::running_hash;
+use hoga_topics::{ChannelKey, Log, TimeMode, TopicPartition, Visibility, memory::Durability};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl World {
+    fn reconcile(&self, range: Range) -> Reconciled {
+        let snapshots =
+            StoredSnapshots::new(Arc::new(self.log.clone()), self.store.clone(), &Settings::default()).unwrap();
+        let comparison = Comparison {
+            cuts: &self.cuts,
+            snapshots: &snapshots,
+            factory: &self.factory,
+            settings: &Settings::default(),
+            range,
+            told: 10,
+        };
+        let mut reconciler = Reconciler::begin(comparison).unwrap();
+        while reconciler.step().unwrap() {}
+        let (done, all) = reconciler.progress();
+        assert!(done <= all, "{done} of {all}");
+        reconciler.finish()
+    }
+
+    /// Nothing differs, whatever is under way; and of a log that was never cut nothing is left out.
+    pub fn check_reconciled(&self) -> Reconciled {
+        let reconciled = self.reconcile(Range::default());
+        assert_eq!(reconciled.differences.first, [], "{:#?}", reconciled.covered);
+        if self.archive.is_empty() {
+            assert!(reconciled.is_whole(), "{:#?}", reconciled.covered);
+        }
+        reconciled
+    }
+}
+
+/// The real machines after some trades, three processes one after the other; the last one works.
+fn traded() -> (World, Node, Market) {
+    let mut world = World::new(TimeMode::Wall, Durability::Immediate, None);
+    world.kinds = MachineKind::ALL;
+    world.factory = Arc::new(machines::new);
+    let mut node = world.start();
+    let mut market = Market::open(&mut world, &mut node);
+    for process in 0..3 {
+        for roll in 0..60u64 {
+            market.order(&mut world, (roll + process * 1_000).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 3);
+            world.round(&mut node);
+        }
+        world.settle(&mut node);
+        world.stop(node);
+        node = world.start();
+    }
+    world.settle(&mut node);
+    (world, node, market)
+}
+
+fn compared(reconciled: &Reconciled, topic: Topic) -> u64 {
+    reconciled.covered.iter().filter(|covered| covered.at.topic == topic).map(|covered| covered.compared).sum()
+}
+
+#[test]
+fn what_was_written_is_equal_also_while_machines_are_at_work() {
+    let (mut world, mut node, mut market) = traded();
+    let whole = world.check_reconciled();
+    for topic in [Topic::Accounts, Topic::Books, Topic::Executions, Topic::Journal, Topic::OrderEvents, Topic::Candles]
+    {
+        assert!(compared(&whole, topic) > 0, "{topic}");
+    }
+    for roll in 0..100u64 {
+        market.order(&mut world, roll.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 2);
+        world.round(&mut node);
+        world.check_reconciled();
+    }
+}
+
+#[test]
+fn a_log_that_was_cut_is_compared_from_its_snapshots_on_and_the_rest_is_named() {
+    let (mut world, mut node, mut market) = traded();
+    world.cut();
+    for roll in 0..20u64 {
+        market.order(&mut world, roll.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 3);
+        world.round(&mut node);
+    }
+    world.settle(&mut node);
+    let reconciled = world.check_reconciled();
+    assert!(!reconciled.is_whole() && compared(&reconciled, Topic::Journal) > 0, "{:#?}", reconciled.covered);
+    let holds = TopicPartition::new(Topic::Accounts, 0);
+    let accounts = reconciled.covered.iter().find(|covered| covered.at == holds).unwrap();
+    assert!(accounts.left.keys().any(|(why, _)| *why == Why::Cut), "{accounts:#?}");
+    // Asked for from where snapshots stand for what was before, it is whole.
+    let ends: BTreeMap<_, _> = reconciled.covered.iter().map(|covered| (covered.at, covered.bounds.end)).collect();
+    for roll in 20..40u64 {
+        market.order(&mut world, roll.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 3);
+        world.round(&mut node);
+    }
+    world.settle(&mut node);
+    let since = world.reconcile(Range { from: Some(Point::Offsets(ends)), to: None });
+    assert!(since.is_whole() && since.differences.total == 0, "{:#?}", since.covered);
+    assert!(compared(&since, Topic::OrderEvents) > 0);
+}
+
+/// Appends a copy of the newest record of a kind to its partition, changed.
+fn append(world: &World, topic: Topic, kind: RecordKind, change: impl Fn(&mut Origin)) -> TopicPartition {
+    for partition in 0..world.log.partitions(topic) {
+        let at = TopicPartition::new(topic, partition);
+        let mut records = Vec::new();
+        world.log.reader(at, 0, Visibility::Written).unwrap().poll(usize::MAX, &mut records).unwrap();
+        let framed = records.iter().rev().find_map(|stored| {
+            let frame = hoga_schemas::open(stored.value.as_deref()?).ok().filter(|frame| frame.kind == kind)?;
+            Some((stored, frame))
+        });
+        let Some((stored, frame)) = framed else { continue };
+        let mut origin = frame.origin.unwrap();
+        let reader = world.read_all(at);
+        let channel = ChannelKey { machine: origin.machine, partition: origin.partition };
+        let newest = reader.channels().channel(channel).unwrap();
+        (origin.epoch, origin.number) = (newest.epoch.unwrap(), newest.number + 1);
+        change(&mut origin);
+        origin.hash = running_hash(newest.hash, frame.schema_id, origin.cause, &stored.key, frame.content);
+        let mut value = Vec::new();
+        hoga_schemas::seal(kind, Some(&origin), frame.content, &mut value);
+        world.log.append_foreign(at, &stored.key, Some(&value), stored.time).unwrap();
+        return at;
+    }
+    panic!("no {kind} in {topic}");
+}
+
+#[test]
+fn a_cause_that_is_not_there_and_a_lost_number_are_told() {
+    let (mut world, node, _) = traded();
+    world.stop(node);
+    let at = append(&world, Topic::Journal, RecordKind::JournalEntry, |origin| origin.cause += 1_000_000);
+    let reconciled = world.reconcile(Range::default());
+    let first = &reconciled.differences.first[0];
+    assert_eq!((first.at, &first.what), (at, &What::NoCause), "{first}");
+
+    let (mut world, node, _) = traded();
+    world.stop(node);
+    // A number that nobody wrote, and no mark tells of: it may still come.
+    append(&world, Topic::Journal, RecordKind::JournalEntry, |origin| origin.number += 1);
+    assert_eq!(world.reconcile(Range::default()).differences.total, 0);
+}
