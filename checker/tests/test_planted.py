@@ -1,10 +1,14 @@
 """Every planted history is named by its code, and the good ones pass: at once, in rounds, and stored between them."""
 
+import io
 import json
 import tempfile
 import unittest
+from contextlib import redirect_stdout
 from pathlib import Path
+from unittest import mock
 
+from hoga_checker import __main__ as command
 from hoga_checker.findings import CODES
 from tests.history import History
 from tests.plants import PLANTS
@@ -39,6 +43,15 @@ class Good(unittest.TestCase):
         codes, lines, covered = good.check(drained=False)
         self.assertEqual([], codes, lines[:3])
         self.assertFalse(covered)
+
+    def test_who_asks_is_answered_round_by_round(self):
+        dump = str(HISTORIES / "recorded.jsonl.xz")
+        with mock.patch("sys.stdin", io.StringIO("round\ndrained\n")), redirect_stdout(io.StringIO()) as out:
+            code = command.main(["check", "--dump", dump, "--ask"])
+        self.assertEqual(command.EQUAL, code, out.getvalue())
+        rounds = out.getvalue().splitlines()
+        self.assertEqual(["equal", "equal"], [line for line in rounds if " " not in line])
+        self.assertIn("0 records in ", rounds[-2])
 
 
 class Cut(unittest.TestCase):

@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 const POINT_WITHIN: Duration = Duration::from_secs(90);
 
 impl Arena {
-    /// Does it; afterwards every machine has its owner and standby again.
-    pub fn act(&mut self, act: &Act) -> Result<(), Failure> {
+    /// Does it; afterwards every machine has its owner and standby again. What it came to, in words.
+    pub fn act(&mut self, act: &Act) -> Result<String, Failure> {
+        self.outcome.clear();
         match *act {
             Act::Kill { who } => self.kill(who)?,
             Act::Point { who, point, passes } => self.point(who, point, passes)?,
@@ -32,7 +33,8 @@ impl Arena {
             Act::BrokerRestart { pick } => self.restart_broker(pick)?,
             Act::Frames { seed, ms } => self.disturb_frames(seed, ms)?,
         }
-        self.settle()
+        self.settle()?;
+        Ok(self.outcome.join(", "))
     }
 
     fn kill(&mut self, who: Who) -> Result<(), Failure> {
@@ -63,6 +65,9 @@ impl Arena {
         };
         let into = if met { &mut self.totals.kills_by_point } else { &mut self.totals.points_not_met };
         *into.entry(point.to_string()).or_default() += 1;
+        if !met {
+            self.outcome.push("the point was not met".into());
+        }
         self.member(who).kill();
         self.member(who).start(None)
     }
@@ -144,7 +149,7 @@ impl Arena {
     }
 
     fn kill_broker(&mut self, pick: u64, away_ms: u64) -> Result<(), Failure> {
-        let began = self.expect_trades();
+        let began = self.expect_trades(self.trading());
         let node = self.brokers()?.pick(pick);
         self.brokers()?.signal(node, Signal::KILL)?;
         self.rest(away_ms)?;
@@ -154,10 +159,11 @@ impl Arena {
     }
 
     fn pause_broker(&mut self, pick: u64, ms: u64) -> Result<(), Failure> {
+        let trading = self.trading();
         let node = self.brokers()?.pick(pick);
         self.brokers()?.signal(node, Signal::STOP)?;
         let rested = self.rest(ms);
-        let began = self.expect_trades();
+        let began = self.expect_trades(trading);
         self.brokers()?.signal(node, Signal::CONT)?;
         rested?;
         self.totals.broker_pauses += 1;
@@ -165,7 +171,7 @@ impl Arena {
     }
 
     fn restart_broker(&mut self, pick: u64) -> Result<(), Failure> {
-        let began = self.expect_trades();
+        let began = self.expect_trades(self.trading());
         let node = self.brokers()?.pick(pick);
         self.brokers()?.signal(node, Signal::TERM)?;
         while self.brokers()?.is_alive(node) {
@@ -180,9 +186,10 @@ impl Arena {
     fn disturb_frames(&mut self, seed: u64, ms: u64) -> Result<(), Failure> {
         let what = "frames are disturbed only by a proxy between hoga and the brokers (--proxy)";
         let proxy = self.proxy.as_ref().ok_or_else(|| Failure::Usage(what.into()))?;
+        let trading = self.trading();
         proxy.set(Some(seed));
         let rested = self.rest(ms);
-        let began = self.expect_trades();
+        let began = self.expect_trades(trading);
         if let Some(proxy) = &self.proxy {
             proxy.set(None);
             for (what, count) in proxy.take_done() {
@@ -207,11 +214,15 @@ impl Arena {
         Instant::now()
     }
 
-    /// Begins to wait for a trade in each partition that trades.
-    fn expect_trades(&mut self) -> Instant {
+    /// The partitions that trade now.
+    fn trading(&self) -> Vec<Seat> {
+        self.watch.busy(MachineKind::Matching)
+    }
+
+    /// Begins to wait for a trade in each of these partitions.
+    fn expect_trades(&mut self, trading: Vec<Seat>) -> Instant {
         let time = now().0;
-        let busy = self.watch.busy(MachineKind::Matching);
-        self.watch.expect(busy.into_iter().map(|seat| (seat, New::AfterTime(time))).collect());
+        self.watch.expect(trading.into_iter().map(|seat| (seat, New::AfterTime(time))).collect());
         Instant::now()
     }
 
@@ -221,6 +232,7 @@ impl Arena {
         if let Some(came) = self.watch.all_came() {
             let took = came.saturating_duration_since(began).as_millis() as u64;
             self.totals.recovery_ms.entry(what.to_owned()).or_default().push(took);
+            self.outcome.push(format!("work went on after {}.{:03} s", took / 1_000, took % 1_000));
         }
         Ok(())
     }

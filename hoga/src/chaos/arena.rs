@@ -47,6 +47,8 @@ pub struct Setup {
     pub brokers: Option<PathBuf>,
     /// Whether the processes reach the brokers through a proxy.
     pub proxy: bool,
+    /// Settings of the checker's Kafka client.
+    pub checker_client: Option<PathBuf>,
     /// This run's folder.
     pub folder: PathBuf,
 }
@@ -66,6 +68,8 @@ pub struct Arena {
     counts: Arc<Counts>,
     /// What was done.
     pub totals: Totals,
+    /// What the last act came to, in words.
+    pub(super) outcome: Vec<String>,
     pub(super) proxy: Option<Proxy>,
 }
 
@@ -99,8 +103,21 @@ impl Arena {
         let (checker, watch) = (Asked::new(checker(context, setup)?), Watch::start(Arc::clone(&log))?);
         let totals = Totals { runs: 1, seeds: vec![setup.seed], ..Totals::default() };
         let (flow, counts, stop) = (None, Arc::default(), context.stop.clone());
-        let mut arena =
-            Self { flow, watch, members, brokers, checker, owners, log, launch, stop, counts, totals, proxy };
+        let mut arena = Self {
+            flow,
+            watch,
+            members,
+            brokers,
+            checker,
+            owners,
+            log,
+            launch,
+            stop,
+            counts,
+            totals,
+            proxy,
+            outcome: Vec::new(),
+        };
         for member in arena.members.values_mut() {
             member.start(None)?;
         }
@@ -322,11 +339,12 @@ fn checker(context: &Context, setup: &Setup) -> Result<Checker, Failure> {
         )));
     }
     let sent = setup.folder.join("sent.jsonl").display().to_string();
-    let words = [
+    let mut words = vec![
         ("--kafka", config.kafka.clone().unwrap_or_default()),
         ("--topic-prefix", config.topic_prefix.clone()),
         ("--sent", sent),
     ];
+    words.extend(setup.checker_client.as_ref().map(|file| ("--client", file.display().to_string())));
     let words = words.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
     Ok(Checker { script, words })
 }

@@ -49,6 +49,9 @@ pub struct Args {
     /// hoga's folder of scripts: the checker, and what starts brokers again
     #[arg(long, value_name = "FOLDER", default_value = "scripts")]
     scripts: PathBuf,
+    /// Settings of the checker's Kafka client, JSON by kafka-python's names: TLS and SASL
+    #[arg(long, value_name = "FILE")]
+    checker_client: Option<PathBuf>,
     /// Add what was done to the totals in this file
     #[arg(long, value_name = "FILE")]
     totals: Option<PathBuf>,
@@ -71,6 +74,7 @@ impl Args {
             scripts: self.scripts.clone(),
             brokers: self.brokers_dir.clone(),
             proxy: self.proxy,
+            checker_client: self.checker_client.clone(),
             folder: folder.clone(),
         };
         let out = &mut io::stdout();
@@ -121,11 +125,13 @@ impl Args {
         for round in 1..=rounds {
             let Some((rest_ms, act)) = schedule.next() else { break };
             let began = Instant::now();
-            let went = arena.rest(rest_ms).and_then(|()| arena.act(&act)).and_then(|()| arena.judge());
-            let told = went.and_then(|odd| {
+            let went =
+                arena.rest(rest_ms).and_then(|()| arena.act(&act)).and_then(|outcome| Ok((outcome, arena.judge()?)));
+            let told = went.and_then(|(outcome, odd)| {
                 arena.totals.rounds += 1;
                 let (sent, took) = (HumanCount(arena.sent()), began.elapsed().as_secs());
-                writeln!(out, "round {round} of {rounds}, {took} s: {act}; {sent} orders, the checker found nothing")?;
+                let outcome = if outcome.is_empty() { outcome } else { format!(", {outcome}") };
+                writeln!(out, "round {round} of {rounds}, {took} s: {act}{outcome}; {sent} orders, nothing found")?;
                 odd.iter().try_for_each(|line| writeln!(out, "  {line}"))?;
                 Ok(())
             });

@@ -9,7 +9,7 @@ use hoga_core::records::RecordKind;
 use hoga_schemas::Origin;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -110,6 +110,15 @@ impl Running {
                 Err(_) => panic!("{} never said {what:?}", self.name),
             }
         }
+    }
+
+    /// Waits until it ends: its exit code and its messages, if these were piped.
+    pub fn end(&mut self) -> (Option<i32>, String) {
+        let mut err = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut err).expect("messages are text");
+        }
+        (self.child.wait().expect("hoga ends").code(), err)
     }
 
     /// SIGTERM.

@@ -5,9 +5,12 @@
 //! - [`reconcile`]: what was written against what it was made of; [`history`] plants differences.
 //! - [`session`]: a whole day at the exchange. [`cutting`]: a log whose beginning goes. [`http`]: what it serves to
 //!   other programs.
-//! - `kafka`: on a Kafka, shared and disturbed; `secure`: on one with TLS, logins and rights (feature `kafka`).
+//! - [`fail_points`]: a process that kills itself where it is told to.
+//! - `kafka`: on a Kafka, shared and disturbed; `chaos`: faults by the command; `secure`: on one with TLS, logins and rights (feature `kafka`).
 
 mod bad_input;
+#[cfg(feature = "kafka")]
+mod chaos;
 mod cutting;
 mod edges;
 mod fail_points;
