@@ -55,6 +55,7 @@ mod replay;
 mod restore;
 mod routes;
 mod runtime;
+mod sealed;
 mod signs;
 mod snapshot;
 mod status;

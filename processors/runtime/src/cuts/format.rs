@@ -1,20 +1,15 @@
-//! One cut's bytes: magic, layout version, the content, and a checksum of all of it.
+//! One cut's bytes: a sealed file with the content alone.
 //!
 //! Invariants:
 //! 1. Any cut and any flipped bit is noticed; nothing is allocated on the word of a length.
 //! 2. Equal knowledge has equal bytes.
 
+use crate::sealed;
 use hoga_topics::owners::Owners;
 use hoga_topics::{ChannelTable, TopicPartition};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 
-const MAGIC: &[u8; 8] = b"hogacuts";
-/// The layout that this release writes and reads.
-const LAYOUT: u32 = 1;
-/// Magic and layout.
-const PREFIX: usize = 8 + 4;
-const CHECKSUM: usize = 8;
+const KIND: sealed::Kind = sealed::Kind { name: "cut", magic: b"hogacuts", layout: 1 };
 
 /// What was known where a partition was cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,33 +33,12 @@ pub(crate) enum Known {
 
 /// A cut's bytes.
 pub(crate) fn encode(file: &CutFile) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1_024);
-    out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&LAYOUT.to_le_bytes());
-    let mut out = postcard::to_extend(file, out).expect("what is known is plain data");
-    let checksum = xxh3_64(&out);
-    out.extend_from_slice(&checksum.to_le_bytes());
-    out
+    KIND.seal(|out| postcard::to_extend(file, out).expect("what is known is plain data"))
 }
 
 /// The cut in these bytes, or what is wrong with them.
 pub(crate) fn decode(bytes: &[u8]) -> Result<CutFile, String> {
-    let (body, checksum) = bytes
-        .split_last_chunk::<CHECKSUM>()
-        .filter(|(body, _)| body.len() >= PREFIX)
-        .ok_or_else(|| format!("{} bytes are no cut: torn", bytes.len()))?;
-    if !body.starts_with(MAGIC) {
-        return Err("it does not begin as a cut does".into());
-    }
-    let layout = u32::from_le_bytes(body[8..PREFIX].try_into().expect("four bytes"));
-    if layout != LAYOUT {
-        return Err(format!("it has layout {layout}, this release reads {LAYOUT}"));
-    }
-    let (found, expected) = (xxh3_64(body), u64::from_le_bytes(*checksum));
-    if found != expected {
-        return Err(format!("its checksum is {found:016x}, it says {expected:016x}: torn or damaged"));
-    }
-    postcard::from_bytes(&body[PREFIX..]).map_err(|error| format!("it does not decode: {error}"))
+    postcard::from_bytes(KIND.open(bytes)?).map_err(|error| format!("it does not decode: {error}"))
 }
 
 #[cfg(test)]
@@ -96,15 +70,8 @@ mod tests {
 
     #[test]
     fn every_cut_and_every_flipped_bit_is_noticed() {
-        for bytes in files().map(|file| encode(&file)) {
-            for length in 0..bytes.len() {
-                assert!(decode(&bytes[..length]).is_err(), "cut to {length}");
-            }
-            for bit in 0..bytes.len() * 8 {
-                let mut bad = bytes.clone();
-                bad[bit / 8] ^= 1 << (bit % 8);
-                assert!(decode(&bad).is_err(), "bit {bit}");
-            }
+        for file in files() {
+            sealed::check_damage(&encode(&file), decode);
         }
     }
 }
