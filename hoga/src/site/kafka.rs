@@ -289,21 +289,17 @@ fn site(context: &Context, options: &KafkaOptions, log: KafkaLog, found: LogSett
 }
 
 fn nothing_there(options: &KafkaOptions) -> Failure {
-    let (brokers, prefix) = (&options.brokers, &options.topic_prefix);
-    Failure::Unavailable(format!(
-        "{}: there is no log; make its topics: hoga topics create {}",
-        name(brokers, prefix),
-        flags(brokers, prefix)
-    ))
+    incomplete(options, "there is no log; make its topics")
 }
 
 fn no_settings(options: &KafkaOptions) -> Failure {
+    incomplete(options, "the topics are there, the settings of the log are not; write them")
+}
+
+/// What is not as it must be, and what has to be done.
+fn incomplete(options: &KafkaOptions, what: &str) -> Failure {
     let (brokers, prefix) = (&options.brokers, &options.topic_prefix);
-    Failure::Unavailable(format!(
-        "{}: the topics are there, the settings of the log are not; write them: hoga topics create {}",
-        name(brokers, prefix),
-        flags(brokers, prefix)
-    ))
+    Failure::Unavailable(format!("{}: {what}: hoga topics create {}", name(brokers, prefix), flags(brokers, prefix)))
 }
 
 /// Which Kafka and which log there, for messages.
