@@ -42,7 +42,7 @@ impl Client {
         let failed = |error| failed(&options, "setting up a client", &error, "");
         let troubles = Arc::<Troubles>::default();
         let noting = Noting(troubles.clone());
-        let queries = settings::of_consumer(&options).create_with_context(noting.clone()).map_err(failed)?;
+        let queries = settings::of_admin(&options).create_with_context(noting.clone()).map_err(failed)?;
         let admin = settings::of_admin(&options).create_with_context(noting).map_err(failed)?;
         let names = Topic::ALL.iter().map(|topic| format!("{}{topic}", options.topic_prefix)).collect();
         Ok(Self { options, names, troubles, queries, admin })
