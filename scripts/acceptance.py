@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -33,16 +34,32 @@ def figure(point, what, value, good=True):
         failures.append(f"{point}: {what}: {value}")
 
 
+class TookTooLong(RuntimeError):
+    """A command was asked to end because its time was over."""
+
+
 def run_in_order(command, seconds):
-    """Runs what has children of its own: its exit code and what it said. Whatever ends the wait, it is asked to end."""
+    """Runs what has children of its own, shows what it says as it says it, and gives its exit code and all that was
+    said. One that takes longer, or whose wait is interrupted, is asked to end and waited for."""
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    late = threading.Timer(seconds, process.terminate)
+    late.start()
+    said = []
     try:
-        said, _ = process.communicate(timeout=seconds)
+        for line in process.stdout:
+            print("  " + line, end="", flush=True)
+            said.append(line)
+        code = process.wait()
     except BaseException:
         process.terminate()
-        process.communicate(timeout=120)
+        process.wait()
         raise
-    return process.returncode, said
+    finally:
+        in_time = late.is_alive()
+        late.cancel()
+    if not in_time:
+        raise TookTooLong(f"{' '.join(map(str, command[:2]))}: not done within {seconds:.0f} s")
+    return code, "".join(said)
 
 
 def percentiles(milliseconds):
