@@ -3,12 +3,16 @@
 1. A round reads every partition to the end that it had when the round began; `owners` had its end told first, so that
    what marks say has been read.
 2. A partition that is far ahead of what it is compared with waits, so that memory stays bounded.
+3. A consumer that gives nothing although there is more is replaced: after a broker was away it may never go on.
 """
+
+import time
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 _FAR, _NEAR, _BATCH, _TRIES = 20_000, 5_000, 5_000, 30
+_QUIET_SECONDS = 10
 
 
 class Kafka:
@@ -83,9 +87,16 @@ class Kafka:
         return {**ends, **self._consumer.end_offsets([place for place in self._places if place != owners])}
 
     def _read(self, left, check):
-        paused = set()
+        paused, heard = set(), time.monotonic()
+        at = {place: start for place, (_, start, _) in left.items()}
         while left:
-            for place, records in self._consumer.poll(timeout_ms=1000, max_records=_BATCH).items():
+            came = self._consumer.poll(timeout_ms=1000, max_records=_BATCH)
+            if came:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > _QUIET_SECONDS:
+                self._replace(at, paused)
+                heard = time.monotonic()
+            for place, records in came.items():
                 if place not in left:
                     continue
                 topic, _, end = left[place]
@@ -93,10 +104,20 @@ class Kafka:
                     if record.offset >= end:
                         break
                     yield topic, place.partition, record.offset, record.timestamp, record.key or b"", record.value
-                if self._consumer.position(place) >= end:
-                    del left[place]
+                at[place] = self._consumer.position(place)
+                if at[place] >= end:
+                    del left[place], at[place]
                     self._consumer.pause(place)
             self._hold_back(left, paused, check)
+
+    def _replace(self, at, paused):
+        self._consumer.close()
+        self._consumer = self._open()
+        self._consumer.assign(self._places)
+        self._consumer.pause(*(place for place in self._places if place not in at or place in paused))
+        for place in self._places:
+            # One without a position is an error, also while it is paused; each round begins with positions of its own.
+            self._consumer.seek(place, at.get(place, 0))
 
     def _hold_back(self, left, paused, check):
         for place, (topic, _, _) in left.items():

@@ -9,13 +9,18 @@ import sys
 import tempfile
 import unittest
 import uuid
+from collections import namedtuple
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 from hoga_checker import __main__ as command
+from hoga_checker import kafka_source
 from tests.history import History
 
 SERVERS = os.environ.get("HOGA_KAFKA")
+PLACE = namedtuple("Place", "topic partition")("orders", 0)
 RECORDED = Path(__file__).resolve().parents[1] / "histories" / "recorded.jsonl.xz"
 
 
@@ -70,3 +75,44 @@ class OnKafka(unittest.TestCase):
             self.assertTrue(out.startswith("TORN journal/0@"), out)
 
 
+class Consumer:
+    """As kafka-python's: of one partition with records 0 to 9, or one that gives nothing."""
+
+    def __init__(self, gives):
+        self.gives, self.at, self.closed = gives, 0, False
+
+    def poll(self, **_):
+        if not self.gives or self.at == 10:
+            return {}
+        self.at += 5
+        return {PLACE: [SimpleNamespace(offset=n, timestamp=0, key=b"", value=b"") for n in range(self.at - 5, self.at)]}
+
+    def position(self, _):
+        return self.at
+
+    def seek(self, _, offset):
+        self.at = offset
+
+    def close(self):
+        self.closed = True
+
+    def assign(self, *_):
+        pass
+
+    pause = resume = assign
+
+
+class Stuck(unittest.TestCase):
+    def test_a_consumer_that_gives_nothing_is_replaced_and_nothing_is_read_twice(self):
+        source = kafka_source.Kafka.__new__(kafka_source.Kafka)
+        source._consumer, source._places = Consumer(gives=True), [PLACE]
+        first, fresh = source._consumer, Consumer(gives=True)
+        source._open = lambda: fresh
+        check = SimpleNamespace(backlog=lambda *_: 0, pending=lambda *_: 0)
+        read = []
+        with mock.patch.object(kafka_source, "_QUIET_SECONDS", -1):
+            for record in source._read({PLACE: ("orders", 0, 10)}, check):
+                read.append(record[2])
+                first.gives = False
+        self.assertEqual(list(range(10)), read)
+        self.assertTrue(first.closed and source._consumer is fresh)

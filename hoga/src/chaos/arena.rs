@@ -95,12 +95,12 @@ impl Arena {
         };
         let proxy = if routes.is_empty() { None } else { Some(Proxy::start(&routes)?) };
         let proxied: Vec<_> = routes.iter().map(|(listen, _)| listen.to_string()).collect();
-        let launch = launch(context, setup, &proxied)?;
+        let (launch, checker) = (launch(context, setup, &proxied)?, Asked::new(checker(context, setup)?));
         let log = make_topics(context, Some(TimeMode::Wall))?.site.log;
         let members_log = if proxied.is_empty() { Arc::clone(&log) } else { connect(context, &proxied)? };
         let owners = OwnersView::open(&*log)?;
         let members: BTreeMap<_, _> = Who::all().map(|who| (who, Member::new(who, launch.clone()))).collect();
-        let (checker, watch) = (Asked::new(checker(context, setup)?), Watch::start(Arc::clone(&log))?);
+        let watch = Watch::start(Arc::clone(&log))?;
         let totals = Totals { runs: 1, seeds: vec![setup.seed], ..Totals::default() };
         let (flow, counts, stop) = (None, Arc::default(), context.stop.clone());
         let mut arena = Self {

@@ -64,7 +64,8 @@ impl Asked {
                 Err(lines) => said = lines,
             }
         }
-        Err(Failure::Stopped(format!("the checker ended {TRIES} times without judging: {}", said.join("\n"))))
+        // Nothing is found by it, and nothing is shown to be right.
+        Err(Failure::Unavailable(format!("the checker ended {TRIES} times without judging: {}", said.join("\n"))))
     }
 
     /// A verdict, or what it said before it ended without one.
@@ -78,7 +79,8 @@ impl Asked {
         let mut lines = Vec::new();
         if stdin.write_all(asked.as_bytes()).and_then(|()| stdin.flush()).is_ok() {
             for line in (&mut running.out).lines() {
-                let line = line.map_err(|error| Failure::Stopped(format!("reading what the checker says: {error}")))?;
+                let line =
+                    line.map_err(|error| Failure::Unavailable(format!("reading what the checker says: {error}")))?;
                 match line.as_str() {
                     "equal" => return Ok(Ok(Verdict::Equal)),
                     "not covered" => return Ok(Ok(Verdict::NotCovered(lines))),

@@ -80,21 +80,22 @@ impl Args {
         let out = &mut io::stdout();
         writeln!(out, "seed {seed}; what is said and sent goes to {}", folder.display())?;
         let (done, mut totals) = self.rounds(&own, &setup, plan, out);
-        let is_finding = !matches!(done, Ok(()) | Err(Failure::Interrupted(_) | Failure::Usage(_)));
+        let is_finding = matches!(done, Err(Failure::Refused(_)));
         totals.different = u64::from(is_finding);
-        sum.add(&totals);
-        if let Some(file) = &self.totals {
-            sum.write(file)?;
+        if totals.runs > 0 {
+            sum.add(&totals);
+            self.totals.as_deref().map_or(Ok(()), |file| sum.write(file))?;
+            totals.print(out)?;
         }
-        totals.print(out)?;
         if done.is_ok() {
             writeln!(out, "all is drained and equal, the ledger zero, each state what its input replays to")?;
         }
-        if !(self.keep || is_finding) {
-            std::fs::remove_dir_all(&folder).unwrap_or_else(|error| tracing::warn!("{}: {error}", folder.display()));
-            let options = kafka_options(&own)?;
-            let left = |why| tracing::warn!("the topics {}* are left behind, delete them: {why}", options.topic_prefix);
-            place::delete(&[&options]).unwrap_or_else(left);
+        let is_evidence = match &done {
+            Ok(()) | Err(Failure::Interrupted(_) | Failure::Usage(_)) => false,
+            Err(_) => is_finding || totals.runs > 0,
+        };
+        if !(is_evidence || self.keep) {
+            clear(&own, &folder);
         }
         done
     }
@@ -119,7 +120,7 @@ impl Args {
         let rounds = self.rounds.unwrap_or(plan.acts());
         let mut arena = match Arena::open(own, setup) {
             Ok(arena) => arena,
-            Err(failure) => return (Err(failure), Totals { runs: 1, seeds: vec![setup.seed], ..Totals::default() }),
+            Err(failure) => return (Err(failure), Totals::default()),
         };
         let mut schedule = Schedule::new(setup.seed, plan);
         for round in 1..=rounds {
@@ -147,18 +148,14 @@ impl Args {
 
     /// Where everything is, and how to do it again.
     fn evidence(&self, own: &Context, arena: &Arena, setup: &Setup, when: &str) -> String {
-        let config = &own.settings.config;
-        let (kafka, prefix) = (config.kafka.as_deref().unwrap_or_default(), &config.topic_prefix);
-        let brokers =
-            self.brokers_dir.as_ref().map(|dir| format!(" --brokers-dir {}", dir.display())).unwrap_or_default();
-        let proxy = if self.proxy { " --proxy" } else { "" };
+        let (seed, prefix) = (setup.seed, &own.settings.config.topic_prefix);
+        let words: Vec<_> = std::env::args().skip(1).collect();
+        let again = if self.seed.is_some() { String::new() } else { format!(" --seed {seed}") };
         format!(
-            "found {when} of seed {}; topics {prefix}*, folder {}\n  judge it again: {}\n  do it again: hoga chaos --seed {} --rate {}{brokers}{proxy} --kafka {kafka}",
-            setup.seed,
+            "found {when} of seed {seed}; topics {prefix}*, folder {}\n  judge it again: {}\n  do it again: hoga {}{again}",
             setup.folder.display(),
             arena.checker_command(),
-            setup.seed,
-            setup.rate,
+            words.join(" "),
         )
     }
 }
@@ -166,9 +163,20 @@ impl Args {
 fn told_with(failure: Failure, evidence: &str) -> Failure {
     match failure {
         Failure::Interrupted(_) | Failure::Usage(_) => failure,
-        // Whatever it is, it was found under faults that must not cause it.
+        // A broker or a checker that does not come back says nothing about hoga.
+        Failure::Unavailable(what) => Failure::Unavailable(format!("{what}\n{evidence}")),
+        // Whatever else it is, it was found under faults that must not cause it.
         failure => Failure::Refused(format!("{failure}\n{evidence}")),
     }
+}
+
+/// Takes away what is this run's alone.
+fn clear(own: &Context, folder: &Path) {
+    let left = |what: &str, why: String| tracing::warn!("{what} is left behind: {why}");
+    std::fs::remove_dir_all(folder).unwrap_or_else(|error| left(&folder.display().to_string(), error.to_string()));
+    // Where there are no topics there is nothing to delete.
+    let Ok(options) = kafka_options(own) else { return };
+    place::delete(&[&options]).unwrap_or_else(|why| left(&format!("the log {}*", options.topic_prefix), why));
 }
 
 /// The context of a log and a folder that no other run has.

@@ -44,9 +44,22 @@ fn what_is_planted_is_found_and_told_where() {
     producer.flush(Duration::from_secs(60)).expect("it is there");
     let (code, err) = running.end();
     assert_eq!(code, Some(1), "{err}");
-    for told in ["TORN journal/", "found in round", "judge it again: ", "do it again: hoga chaos --seed 1"] {
+    for told in ["TORN journal/", "found in round", "judge it again: ", "do it again: hoga chaos --kafka "] {
         assert!(err.contains(told), "{told:?} is not in {err}");
     }
+}
+
+#[test]
+fn what_cannot_be_done_is_said_before_anything_is() {
+    let place = Place::new();
+    place.run("chaos").expect(2, &["faults are for a Kafka: name one with --kafka HOST:PORT or HOGA_KAFKA"]);
+    let given = |more: &str| place.run(&format!("chaos --kafka 127.0.0.1:1 {more}"));
+    given("--plan broker-kill=1").expect(2, &["--plan: brokers are killed and stopped only with --brokers-dir"]);
+    given("--plan frames=1").expect(2, &["--plan: frames are disturbed by a proxy; give --proxy too"]);
+    given("--proxy").expect(2, &["--brokers-dir <FOLDER>"]);
+    given("--brokers-dir nowhere").expect(2, &["--brokers-dir nowhere: no broker that"]);
+    given("").expect(2, &["scripts/checker: the checker is not there; run this in hoga's folder"]);
+    given(&format!("--scripts {SCRIPTS}")).expect(3, &["Kafka at 127.0.0.1:1"]);
 }
 
 /// `seed 1; what is said and sent goes to FOLDER`
