@@ -15,6 +15,7 @@ from .findings import CODES
 from .rules import PROJECT, Rules, log_settings
 
 EQUAL, DIFFERENT, NOT_COVERED, USAGE = 0, 1, 2, 3
+TRIES, TRY_AGAIN_SECONDS = 20, 3
 
 
 def main(arguments=None):
@@ -106,10 +107,24 @@ def _answer(arguments, source, check):
     code = NOT_COVERED
     for line in sys.stdin:
         arguments.drained = line.strip() == "drained"
-        code = _round(arguments, source, check)
+        code = _round_patiently(arguments, source, check)
         _store(arguments, check)
         print({EQUAL: "equal", NOT_COVERED: "not covered", DIFFERENT: "different"}[code], flush=True)
     return code
+
+
+def _round_patiently(arguments, source, check):
+    """A round; a broker that is away is waited for. What was read of it until then counts: each record was taken or not."""
+    for attempt in range(TRIES):
+        try:
+            if attempt:
+                source.reopen()
+            return _round(arguments, source, check)
+        except source.errors as why:
+            if attempt == TRIES - 1:
+                raise
+            print(f"reading goes on: {why!r}", file=sys.stderr)
+            time.sleep(TRY_AGAIN_SECONDS)
 
 
 def _round(arguments, source, check):

@@ -29,6 +29,9 @@ def open_text(path, mode):
 class Dump:
     """Reads a dump."""
 
+    #: What passes: nothing of a file.
+    errors = ()
+
     def __init__(self, path):
         self.path = path
         self._file = open_text(path, "r")

@@ -10,6 +10,7 @@ import time
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError
 
 _FAR, _NEAR, _BATCH, _TRIES = 20_000, 5_000, 5_000, 30
 _QUIET_SECONDS = 10
@@ -17,6 +18,9 @@ _QUIET_SECONDS = 10
 
 class Kafka:
     """One log on a Kafka."""
+
+    #: What passes: a broker that is away or moves.
+    errors = (KafkaError,)
 
     def __init__(self, servers, prefix, topics, client):
         self.prefix = prefix
@@ -110,10 +114,14 @@ class Kafka:
                     self._consumer.pause(place)
             self._hold_back(left, paused, check)
 
-    def _replace(self, at, paused):
+    def reopen(self):
+        """Begins anew with Kafka; each round begins at positions of its own."""
         self._consumer.close()
         self._consumer = self._open()
         self._consumer.assign(self._places)
+
+    def _replace(self, at, paused):
+        self.reopen()
         self._consumer.pause(*(place for place in self._places if place not in at or place in paused))
         for place in self._places:
             # One without a position is an error, also while it is paused; each round begins with positions of its own.

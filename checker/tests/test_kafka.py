@@ -17,6 +17,7 @@ from unittest import mock
 
 from hoga_checker import __main__ as command
 from hoga_checker import kafka_source
+from kafka.errors import KafkaError
 from tests.history import History
 
 SERVERS = os.environ.get("HOGA_KAFKA")
@@ -116,3 +117,10 @@ class Stuck(unittest.TestCase):
                 first.gives = False
         self.assertEqual(list(range(10)), read)
         self.assertTrue(first.closed and source._consumer is fresh)
+
+    def test_a_broker_that_is_away_is_waited_for(self):
+        source = mock.Mock(errors=(KafkaError,))
+        rounds = [KafkaError("away"), KafkaError("away"), command.EQUAL]
+        with mock.patch.object(command, "_round", side_effect=rounds), mock.patch.object(command, "TRY_AGAIN_SECONDS", 0):
+            self.assertEqual(command.EQUAL, command._round_patiently(None, source, None))
+        self.assertEqual(2, source.reopen.call_count)

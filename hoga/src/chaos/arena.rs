@@ -95,7 +95,8 @@ impl Arena {
         };
         let proxy = if routes.is_empty() { None } else { Some(Proxy::start(&routes)?) };
         let proxied: Vec<_> = routes.iter().map(|(listen, _)| listen.to_string()).collect();
-        let (launch, checker) = (launch(context, setup, &proxied)?, Asked::new(checker(context, setup)?));
+        let (launch, checker) =
+            (launch(context, setup, &proxied)?, Asked::new(checker(context, setup)?, context.stop.clone()));
         let log = make_topics(context, Some(TimeMode::Wall))?.site.log;
         let members_log = if proxied.is_empty() { Arc::clone(&log) } else { connect(context, &proxied)? };
         let owners = OwnersView::open(&*log)?;

@@ -5,10 +5,13 @@
 //! 2. A checker that ends without an answer has judged nothing; it is started again and begins at offset 0.
 
 use crate::exit::Failure;
+use crate::stop::Stop;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// What a round came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,21 +36,25 @@ pub struct Checker {
 /// A checker at work.
 pub struct Asked {
     checker: Checker,
+    stop: Stop,
     running: Option<Running>,
 }
 
 struct Running {
     child: Child,
-    out: BufReader<std::process::ChildStdout>,
+    /// What it says; closed when it has ended.
+    lines: Receiver<String>,
 }
 
+/// How often to look whether the wait is to end.
+const LOOK: Duration = Duration::from_millis(100);
 /// So often a round is tried again when the checker could not read.
 const TRIES: u32 = 3;
 
 impl Asked {
     /// One that is started when it is first asked.
-    pub fn new(checker: Checker) -> Self {
-        Self { checker, running: None }
+    pub fn new(checker: Checker, stop: Stop) -> Self {
+        Self { checker, stop, running: None }
     }
 
     /// The command by which somebody else runs it.
@@ -78,14 +85,17 @@ impl Asked {
         let stdin = running.child.stdin.as_mut().expect("piped");
         let mut lines = Vec::new();
         if stdin.write_all(asked.as_bytes()).and_then(|()| stdin.flush()).is_ok() {
-            for line in (&mut running.out).lines() {
-                let line =
-                    line.map_err(|error| Failure::Unavailable(format!("reading what the checker says: {error}")))?;
-                match line.as_str() {
-                    "equal" => return Ok(Ok(Verdict::Equal)),
-                    "not covered" => return Ok(Ok(Verdict::NotCovered(lines))),
-                    "different" => return Ok(Ok(Verdict::Different(lines))),
-                    _ => lines.push(line),
+            loop {
+                self.stop.check("the checker was at work")?;
+                match running.lines.recv_timeout(LOOK) {
+                    Ok(line) => match line.as_str() {
+                        "equal" => return Ok(Ok(Verdict::Equal)),
+                        "not covered" => return Ok(Ok(Verdict::NotCovered(lines))),
+                        "different" => return Ok(Ok(Verdict::Different(lines))),
+                        _ => lines.push(line),
+                    },
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
             }
         }
@@ -101,7 +111,10 @@ impl Asked {
             Failure::Unavailable(format!("starting the checker {}: {error}", self.checker.script.display()))
         })?;
         let out = BufReader::new(child.stdout.take().expect("piped"));
-        Ok(Running { child, out })
+        let (sender, lines) = channel();
+        // It ends with the checker, or when nobody listens any more.
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Ok(Running { child, lines })
     }
 
     fn end(&mut self) {
