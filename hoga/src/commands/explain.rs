@@ -105,8 +105,8 @@ fn table(log: &dyn Log, order: &Order, way: &Way, out: &mut dyn Write) -> Result
     writeln!(out, "order {} of {account} in {symbol}: {status}, {} records\n", name(order), way.steps.len())?;
     writeln!(out, "{:<24} {:>12}  {:<22} {:<22} WHAT", "TIME", "US AFTER", "CAUSE", "RECORD")?;
     for step in &way.steps {
-        let after = after_cause_us(step, &steps).map_or_else(String::new, |us| us.to_string());
-        let cause = step.cause.map_or_else(|| "from outside".into(), place);
+        let after = after_cause_us(step, &steps).map_or_else(|| "-".into(), |us| us.to_string());
+        let cause = step.cause.map_or_else(|| "outside".into(), place);
         let (time, at, what) = (step.time.iso().to_string(), place(step.at), summary(&step.record, order.id));
         writeln!(out, "{time:<24} {after:>12}  {cause:<22} {at:<22} {what}")?;
     }

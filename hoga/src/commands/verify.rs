@@ -67,6 +67,7 @@ impl Args {
 impl LedgerArgs {
     /// The next offset of each accounts partition.
     fn offsets(&self, log: &dyn Log, owners: &Owners, stop: &Stop) -> Result<Vec<u64>, Failure> {
+        self.reached(log, owners)?;
         let mut offsets = Vec::new();
         for at in reading::partitions(log, Topic::Accounts) {
             let told = owners.of(MachineKind::Holds, at.partition).map_or(0, |owned| owned.marked());
@@ -91,6 +92,18 @@ impl LedgerArgs {
             )));
         }
         Ok(offsets)
+    }
+
+    /// Refuses a time that has not come: records of before it may still be appended.
+    fn reached(&self, log: &dyn Log, owners: &Owners) -> Result<(), Failure> {
+        let newest = owners.newest();
+        match self.at {
+            Some(Point::Time(time)) if log.time_mode() == TimeMode::Wall && time > newest => {
+                let (newest, time) = (newest.iso(), time.iso());
+                Err(Failure::NotCovered(format!("the log has come to {newest}, asked for is {time}; ask again then")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -141,12 +154,14 @@ fn book(
     stop: &Stop,
 ) -> Result<(Ledger, Vec<InFlight>), Failure> {
     let mut ledger = Ledger::default();
+    let legs = in_flight.iter().enumerate();
+    let legs: BTreeMap<_, _> =
+        legs.map(|(place, leg)| ((leg.settled.trade_id, Some(leg.settled.order_id)), place)).collect();
     ledger.read_until(log, stop, |partition, cause| cause < at[partition as usize], &mut |entry| {
         let Some(trade) = entry.trade_id else { return };
-        let ours = |leg: &&mut InFlight| leg.settled.trade_id == trade && Some(leg.settled.order_id) == entry.order_id;
-        if let Some(leg) = in_flight.iter_mut().find(ours) {
+        if let Some(place) = legs.get(&(trade, entry.order_id)) {
             let clearing = entry.postings.iter().filter(|posting| posting.ledger == LedgerAccount::Clearing);
-            leg.clearing.extend(clearing.map(|posting| (posting.asset.clone(), posting.amount)));
+            in_flight[*place].clearing.extend(clearing.map(|posting| (posting.asset.clone(), posting.amount)));
         }
     })?;
     Ok((ledger, in_flight))

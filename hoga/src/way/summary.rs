@@ -46,7 +46,9 @@ pub fn summary(record: &Record, id: Option<OrderId>) -> String {
 fn event(event: &OrderEvent) -> String {
     let reason = event.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
     let (what, status, filled, held) = (event.event, event.status, event.filled, event.held);
-    format!("{what}{reason}: {status}, filled {filled}, holds {held}")
+    // Most events are called as the state that they lead to.
+    let state = if what.name() == status.name() { String::new() } else { format!(": {status}") };
+    format!("{what}{reason}{state}, filled {filled}, holds {held}")
 }
 
 fn terms(side: Side, quantity: Option<Decimal>, price: Option<Decimal>, amount: Option<Decimal>) -> String {

@@ -70,6 +70,13 @@ fn cut_and_go_on(place: &Place) {
     );
     place.run("tail accounts --from 0").expect(1, &["accounts/0: offset 0 is cut, it begins at "]);
     place.run("hash accounts").printed(&["what was before is cut"]);
+    // What is compared is compared from the snapshots on, and what is not is named.
+    let said = place.run("reconcile").expect(2, &["what was compared is equal", "--from"]);
+    for part in ["accounts/0 ", "its input is cut; replayed from its snapshot at offset ", ": cut", "journal/0 "] {
+        assert!(said.out.contains(part), "{part:?} is not in {said:?}");
+    }
+    place.run("verify ledger").printed(&["in flight: 0 legs", "every asset sums to zero"]);
+    place.run("explain bob b0").expect(2, &["of its records are cut, the first at accounts/0@"]);
     assert_eq!(up.stop(), 0);
     place.run("hash --state").printed(&["holds/0", "equal from offset ", "matching/0", "admission/0"]);
     let up = place.up();
@@ -84,6 +91,8 @@ fn lose_what_is_beside(place: &Place) {
     fs::rename(&cuts, &elsewhere).expect("moved");
     place.run("tail books").expect(4, &["books/0 is cut and begins at ", "is not in ", "--raw"]);
     place.run("tail books --raw --limit 1").printed(&[r#""offset":"#]);
+    let said = place.run("reconcile").expect(2, &["what was compared is equal"]);
+    assert!(said.out.contains("the very ends: ") && said.out.contains("is not in "), "{said:?}");
     place.run("up --listen 127.0.0.1:0").expect(4, &["owners/0 is cut and begins at ", "--data-dir"]);
     fs::remove_dir_all(&cuts).expect("the empty one that was made");
     fs::rename(&elsewhere, &cuts).expect("moved back");

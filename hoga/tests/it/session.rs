@@ -51,6 +51,7 @@ fn an_order_is_traded_and_settled_and_everything_is_there_after_a_restart() {
     let rows: Vec<Vec<&str>> = balances.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[1..], [vec!["BTC", "1.996", "0.006", "1.99"], vec!["KRW", "379924", "0", "379924"]]);
     place.run("hash --state").expect(3, &["`hoga up` (or `hoga run`) has the machines"]);
+    explain_and_verify(&place);
     assert_eq!(up.stop(), 0, "SIGTERM ends it cleanly");
     let before = place.run("hash executions journal order-events").printed(&["executions", "journal"]).out;
     place.run("hash --state").printed(&["holds/0", "equal"]);
@@ -58,6 +59,55 @@ fn an_order_is_traded_and_settled_and_everything_is_there_after_a_restart() {
     assert_eq!(place.run("hash executions journal order-events").out, before, "a restart changes nothing");
     place.run("balances").printed(&["KRW", "BTC"]);
     assert_eq!(up.stop(), 0);
+}
+
+/// While it is up: what was written is what its input gives, the ledger stands at any point, and the maker's order is
+/// explained from the command to the posting.
+fn explain_and_verify(place: &Place) {
+    place.run("reconcile").printed(&["accounts/", "executions/", "all equal"]);
+    let said = place.run("verify ledger").printed(&["KRW", "BTC", "in flight: 0 legs", "every asset sums to zero"]);
+    let points = said.out.lines().next().and_then(|line| line.split_whitespace().nth(2)).expect("ledger at POINTS:");
+    let points = points.trim_end_matches(':');
+    place.run(&format!("verify ledger --at {points}")).printed(&["in flight: 0 legs"]);
+    place.run("verify ledger --at accounts/0@1").expect(2, &["each partition of accounts needs one"]);
+    place.run("verify ledger --at 2999-01-01T00:00:00Z").expect(2, &["asked for is "]);
+    place.run("verify ledger --at 2000-01-01T00:00:00Z").printed(&["@0", ": 0 entries"]);
+    one_side_settled(place, points);
+
+    let said = place.run("explain bob b1");
+    let places: Vec<&str> = said.out.lines().filter_map(|line| line.split_whitespace().nth(3)).collect();
+    let found = |topic: &str| places.iter().filter(|at| at.starts_with(&format!("{topic}/"))).count();
+    for (topic, records) in [("books", 2), ("accounts", 3), ("executions", 1), ("journal", 1), ("order-events", 3)] {
+        assert_eq!(found(topic), records, "{topic}: {said:?}");
+    }
+    let json = place.run("explain bob b1 --json").lines().remove(0);
+    assert_eq!((&json["status"], &json["resolution_us"]), (&"PARTIALLY_FILLED".into(), &1_000.into()));
+    let steps = json["steps"].as_array().expect("a list");
+    assert_eq!((&steps[0]["kind"], &steps[0]["cause"]), (&"PlaceOrder".into(), &serde_json::Value::Null));
+    // Each record stands behind its cause.
+    for (number, step) in steps.iter().enumerate() {
+        let before = steps[number..].iter().all(|later| later["at"] != step["cause"]);
+        assert!(before, "{step} stands before its cause: {steps:?}");
+    }
+    let number = json["order"].as_str().expect("a number");
+    assert_eq!(place.run(&format!("explain {number}")).out, said.out, "by its number it is the same");
+    place.run("explain bob never").expect(1, &["account bob has no order never"]);
+    place.run("explain 0-99").expect(1, &["there is no order 0-99"]);
+    place.run("explain bob").expect(2, &["\"bob\" is no order's number"]);
+}
+
+/// Where only one side of the trade is settled, the leg is named, and CLEARING is what it left there.
+fn one_side_settled(place: &Place, points: &str) {
+    let legs = place.run("tail accounts").lines();
+    let leg = legs.iter().find(|line| line["kind"] == "SettlementLeg").expect("a leg");
+    let at = format!("accounts/{}@", leg["partition"]);
+    let before = |point: &str| match point.strip_prefix(&at) {
+        Some(_) => format!("{at}{}", leg["offset"]),
+        None => point.to_owned(),
+    };
+    let points: Vec<String> = points.split(',').map(before).collect();
+    let said = place.run(&format!("verify ledger --at {}", points.join(",")));
+    said.printed(&["in flight: 1 legs", "is settled (accounts/", "KRW, ", "every asset sums to zero, and CLEARING"]);
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub enum ReadError {
     },
     /// A channel's content is not what its writer hashed.
     #[error(
-        "{partition}: record {number} of channel {channel} at offset {offset} has running hash {found:016x}, what was read before gives {expected:016x}: two owners computed different effects; stop, and compare `hoga replay` of {channel} with this topic"
+        "{partition}: record {number} of channel {channel} at offset {offset} has running hash {found:016x}, what was read before gives {expected:016x}: two owners computed different effects; stop, and `hoga reconcile` compares what {channel} had to write with what stands there"
     )]
     Diverged {
         /// Which partition.
