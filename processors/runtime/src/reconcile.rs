@@ -2,8 +2,8 @@
 //! record by record.
 //!
 //! Reads every partition but `owners` once, from its start (or its cut) to its end as it was at first; writes nothing.
-//! Each accepted record is compared with what is due in its channel ([`matcher`]) and given to the machine that reads
-//! its partition ([`player`]), whose effects are due from then on.
+//! Each accepted record is compared with what is due in its channel (`matcher`) and given to the machine that reads
+//! its partition (`player`), whose effects are due from then on.
 //!
 //! Invariants:
 //! 1. A machine is judged by the input that stands there: a record that is wrong is told where it stands, once, and
