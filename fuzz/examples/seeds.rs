@@ -1,5 +1,8 @@
-//! Writes what fuzzing begins with: `seeds FOLDER` makes `FOLDER/TARGET/NAME` for every target. An example, because it
-//! is built without the instrumentation that targets are built with.
+//! Writes what fuzzing begins with: `seeds FOLDER` makes `FOLDER/TARGET/NAME` for every target. An example, because
+//! cargo-fuzz takes every program for a target.
+
+// Built as the targets are it needs what their instrumentation calls.
+use libfuzzer_sys as _;
 
 use std::{env, fs, path::PathBuf};
 

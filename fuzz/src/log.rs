@@ -6,7 +6,7 @@
 
 use hoga_core::{Timestamp, Topic};
 use hoga_topics::{EmbeddedLog, EmbeddedOptions, Log, LogError, Partitions, TimeMode, TopicPartition, Visibility};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,6 +67,8 @@ pub fn run(data: &[u8]) {
 struct Folder {
     place: TempDir,
     files: Files,
+    /// The one file that is not as it should be; none: any may be.
+    other: Cell<Option<Replaced>>,
 }
 
 impl Folder {
@@ -75,29 +77,44 @@ impl Folder {
         let place = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
         let place = place.expect("a temporary folder can be made");
         let files = files(place.path());
-        Self { place, files }
+        Self { place, files, other: Cell::new(None) }
     }
 
+    /// Lays the files out with one of them replaced. A folder that was not opened was not changed either: then there
+    /// is one file to put back.
     fn lay(&self, replaced: Replaced, bytes: &[u8]) {
+        let only = |what| what == Replaced::OnlySegment;
+        match self.other.replace(Some(replaced)) {
+            Some(last) if last == replaced => {}
+            Some(last) if !only(last) && !only(replaced) => {
+                let name = name_of(&self.files, last);
+                self.write(name, &self.files[name]);
+            }
+            _ => self.lay_all(only(replaced)),
+        }
+        self.write(name_of(&self.files, replaced), bytes);
+    }
+
+    /// Lays all files out as they should be, or the layout alone.
+    fn lay_all(&self, alone: bool) {
         for folder in ["segments", "kept"].map(|name| self.place.path().join(name)) {
             for entry in fs::read_dir(&folder).expect("the log made it") {
                 fs::remove_file(entry.expect("it was listed").path()).expect("it is there");
             }
         }
-        let alone = replaced == Replaced::OnlySegment;
-        for (name, good) in &self.files {
-            let path = self.place.path().join(name);
-            if !alone || name == Path::new("layout") {
-                fs::write(path, good).expect("the folder is there");
-            } else if name == Path::new("cuts") {
-                fs::remove_file(path).ok();
-            }
+        fs::remove_file(self.place.path().join("cuts")).ok();
+        for (name, good) in self.files.iter().filter(|(name, _)| !alone || *name == Path::new("layout")) {
+            self.write(name, good);
         }
-        fs::write(self.place.path().join(name_of(&self.files, replaced)), bytes).expect("the folder is there");
+    }
+
+    fn write(&self, name: &Path, bytes: &[u8]) {
+        fs::write(self.place.path().join(name), bytes).expect("the folder is there");
     }
 
     fn opened(&self) {
         let Ok(log) = open(self.place.path()) else { return };
+        self.other.set(None);
         for at in partitions() {
             let bounds = log.bounds(at).expect("it has the partition");
             assert!(bounds.start <= bounds.durable_end && bounds.durable_end == bounds.end, "{at}: {bounds:?}");
