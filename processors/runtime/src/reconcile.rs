@@ -11,8 +11,9 @@
 //! 2. A record is compared once its cause was applied. It waits for that, while the partition of its cause is read on;
 //!    causes stand before effects, so nobody waits in a circle, and who claims to is told.
 //! 3. Memory: the machines' states, one batch a partition, and what is due and not met. The partition to which most is
-//!    due is read next, so that is about what owners had under way at a time, which is bounded
-//!    (`Limits::undelivered_records`).
+//!    due is read next, so that is about how far machines were behind their inputs at a time, not how long the log is:
+//!    what owners had not delivered (`Limits::undelivered_records`), and what stood in `accounts` ahead of holds
+//!    (`Limits::accounts_ahead_records`).
 //! 4. A machine may be at work meanwhile. What the newest mark does not cover may not be there yet, and what is caused
 //!    by records past the ends is left out: neither is a difference.
 //! 5. What was not compared is named, with the reason. Where an input is cut its machine goes on from its oldest
