@@ -4,6 +4,7 @@
 //! 1. A number never becomes a float: `0.1` is read from its own characters, in quotes or not.
 //! 2. A field that is not asked for is an error, and so is one that stands twice.
 //! 3. An error names the line, the field, the value (cut to [`SHOWN`] characters), the rule and so the way out.
+//! 4. A line costs no more than its length: it has at most [`MAX_FIELDS`] fields, and a message stays short.
 //!
 //! Left out on purpose: what the fields mean; that is [`crate::commands`].
 
@@ -15,6 +16,8 @@ use std::fmt;
 
 /// The longest line in bytes.
 pub const MAX_LINE: usize = 65_536;
+/// The most fields of a line: more than any command has, few enough to look through.
+pub const MAX_FIELDS: usize = 64;
 /// How many characters of a value an error shows.
 pub const SHOWN: usize = 64;
 
@@ -88,7 +91,7 @@ impl<'a> Fields<'a> {
             return Err(InputError::TooLong { line, length: text.len() });
         }
         let Object(entries) =
-            serde_json::from_str(text).map_err(|error| InputError::NotJson { line, what: error.to_string() })?;
+            serde_json::from_str(text).map_err(|error| InputError::NotJson { line, what: shortened(&error) })?;
         Ok(Self { line, entries, asked: Vec::new() })
     }
 
@@ -193,6 +196,16 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What the parser says, which may repeat all of the line.
+fn shortened(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if text.chars().nth(4 * SHOWN).is_none() {
+        return text;
+    }
+    let beginning: String = text.chars().take(2 * SHOWN).collect();
+    format!("{beginning}... at line {} column {}", error.line(), error.column())
+}
+
 /// Names joined for people.
 pub(crate) fn listed<T: fmt::Display>(all: &[T]) -> String {
     all.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
@@ -214,6 +227,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries: Self::Value = Vec::new();
                 while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
+                    if entries.len() == MAX_FIELDS {
+                        return Err(A::Error::custom(format_args!("more than {MAX_FIELDS} fields")));
+                    }
                     if entries.iter().any(|(name, _)| *name == key) {
                         return Err(A::Error::custom(format_args!("the field {key:?} stands twice")));
                     }

@@ -134,3 +134,28 @@ fn lines_that_are_no_command_say_why() {
         assert!(error.starts_with("line 7: ") && error.contains(said), "{line:.80}\n gives {error}\n not   {said}");
     }
 }
+
+#[test]
+fn a_line_with_more_fields_than_any_command_is_refused_where_it_has_too_many() {
+    let fields: Vec<String> = (0..6_500).map(|n| format!(r#""{n}":0"#)).collect();
+    let error = parse(&format!("{{{}}}", fields.join(","))).expect_err("it is no command");
+    // Fields are compared with each other: of a whole line of short ones that took a third of a second.
+    assert!(error.starts_with("line 7: not a JSON object: more than 64 fields at line 1 column 4"), "{error}");
+}
+
+#[test]
+fn a_message_stays_short_however_long_the_line_is() {
+    let long = "x".repeat(60_000);
+    for line in [
+        format!("\"{long}\""),
+        format!(r#"{{"{long}":1}}"#),
+        format!(r#"{{"{long}":1,"{long}":2}}"#).chars().take(65_000).collect(),
+        format!(r#"{{"action":"{long}"}}"#),
+        format!(r#"{{"action":"cancel","account":"{long}"}}"#),
+        format!(r#"{{"action":"cancel","account":"a","origClientOrderId":"x","{long}":1}}"#),
+        "\u{1}".repeat(60_000),
+    ] {
+        let error = parse(&line).expect_err("it is no command");
+        assert!(error.len() < 1_000, "{} bytes: {error:.80}", error.len());
+    }
+}
