@@ -39,6 +39,7 @@ pub use lock::holder_address;
 pub use open::Torn;
 
 use crate::catalogue::Partitions;
+use crate::log::MAX_RECORD_LIMIT;
 use crate::{Bounds, Log, LogError, Reader, Signal, TimeMode, TopicPartition, Visibility, Writer};
 use hoga_core::{Timestamp, Topic};
 use lock::Lock;
@@ -60,7 +61,7 @@ pub struct EmbeddedOptions {
     pub partitions: Partitions,
     /// A segment ends before it grows over this many bytes, unless a single frame does.
     pub segment_bytes: u64,
-    /// The most bytes of a record's key and value together.
+    /// The most bytes of a record's key and value together, at most 1 GiB.
     pub max_record_bytes: usize,
     /// Appending blocks while this many bytes are not durable.
     pub max_unwritten_bytes: usize,
@@ -81,9 +82,6 @@ impl Default for EmbeddedOptions {
         }
     }
 }
-
-/// The highest [`EmbeddedOptions::max_record_bytes`].
-const MAX_RECORD_LIMIT: usize = 1 << 30;
 
 /// An embedded log. Dropped, it writes and syncs what was appended and frees the folder; its readers and writers
 /// then fail.

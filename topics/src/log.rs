@@ -253,6 +253,8 @@ impl Signal {
 
 /// The most bytes of a record's key and value together, unless a log is made with another limit.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
+/// The most that such a limit may be.
+pub(crate) const MAX_RECORD_LIMIT: usize = 1 << 30;
 
 /// Whether a reader may stand at `offset`: the end is within the bounds.
 pub(crate) fn check_position(partition: TopicPartition, offset: u64, bounds: Bounds) -> Result<(), LogError> {

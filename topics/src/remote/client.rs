@@ -108,7 +108,10 @@ impl RemoteLog {
         let Answer::Described { time_mode, partitions, max_record_bytes } = answer else {
             return Err(asking.unexpected(&answer));
         };
-        let max_record_bytes = max_record_bytes as usize;
+        let max_record_bytes = wire::record_limit(max_record_bytes).ok_or_else(|| {
+            let what = "which is none; is that this release of hoga?";
+            LogError::Failed(format!("the log at {address} has a limit of {max_record_bytes} bytes a record, {what}"))
+        })?;
         asking.limit = wire::message_limit(max_record_bytes);
         let watching = Connection::open(address, max_record_bytes)?;
         let failed = |source| LogError::Io { what: format!("watching the log at {address}"), source };

@@ -28,7 +28,9 @@ pub(crate) fn answers(mut answers: &[u8]) {
         match answer {
             Answer::Error(error) => drop(LogError::from(error).to_string()),
             Answer::Records(records) => drop(records.into_iter().map(LogRecord::from).collect::<Vec<_>>()),
-            Answer::Described { max_record_bytes, .. } => drop(wire::message_limit(max_record_bytes as usize)),
+            Answer::Described { max_record_bytes, .. } => {
+                let _limit = wire::record_limit(max_record_bytes).map(wire::message_limit);
+            }
             _ => {}
         }
     }

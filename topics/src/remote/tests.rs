@@ -136,3 +136,22 @@ fn only_loopback_is_served() {
     let error = serve(Arc::new(MemoryLog::new(MemoryOptions::default())), listener).unwrap_err();
     assert!(error.to_string().contains("not on loopback"), "{error}");
 }
+
+/// A server that says whatever it likes.
+#[test]
+fn a_limit_of_records_that_no_log_has_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        wire::say_hello(&mut stream, wire::Welcome::Yes).unwrap();
+        wire::hear_hello(&mut stream).unwrap();
+        let _asked: wire::Request = wire::read(&mut stream, 100).unwrap();
+        let partitions = vec![(Topic::Orders, 1)];
+        let answer = wire::Answer::Described { time_mode: TimeMode::Wall, partitions, max_record_bytes: u64::MAX };
+        wire::write(&mut stream, &answer, 100).unwrap();
+    });
+    let error = RemoteLog::connect(address).unwrap_err().to_string();
+    assert!(error.contains("has a limit of 18446744073709551615 bytes a record"), "{error}");
+    server.join().unwrap();
+}

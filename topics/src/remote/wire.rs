@@ -159,6 +159,11 @@ pub(super) fn hear_hello(stream: &mut TcpStream) -> io::Result<Welcome> {
     Ok(if hello[12] == 0 { Welcome::Yes } else { Welcome::Full })
 }
 
+/// The limit of a record that the other side names, if there can be such a log.
+pub(super) fn record_limit(named: u64) -> Option<usize> {
+    usize::try_from(named).ok().filter(|limit| *limit <= crate::log::MAX_RECORD_LIMIT)
+}
+
 /// The longest message where records have at most `max_record_bytes`.
 pub(super) fn message_limit(max_record_bytes: usize) -> usize {
     BATCH_BYTES + OVERHEAD + max_record_bytes
