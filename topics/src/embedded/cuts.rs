@@ -1,6 +1,7 @@
 //! The file `cuts`: where each partition begins. Replaced whole, before anything is dropped.
 
 use super::files;
+use super::frame::MAX_OFFSET;
 use crate::{LogError, TopicPartition};
 use hoga_core::Topic;
 use std::collections::BTreeMap;
@@ -40,7 +41,8 @@ fn parse(line: &str, slots: &BTreeMap<TopicPartition, u32>) -> Option<(u32, u64)
     let mut words = line.split(' ');
     let (topic, partition) = words.next()?.split_once('/')?;
     let at = TopicPartition::new(Topic::from_name(topic)?, partition.parse().ok()?);
-    Some((*slots.get(&at)?, words.next()?.parse().ok()?)).filter(|_| words.next().is_none())
+    let start = words.next()?.parse().ok().filter(|start| *start <= MAX_OFFSET)?;
+    Some((*slots.get(&at)?, start)).filter(|_| words.next().is_none())
 }
 
 /// Writes them, durably.

@@ -18,6 +18,7 @@
 //! 1. A frame proves by itself that its bytes are as they were written, and by `previous` that nothing is missing
 //!    before it.
 //! 2. The log's id is part of the checksum, so bytes in a record cannot pass for a frame of this log.
+//! 3. Offsets end at [`MAX_OFFSET`], which no log reaches: what says otherwise is no frame.
 
 use crate::LogRecord;
 use bytes::Bytes;
@@ -26,6 +27,8 @@ use std::ops::Range;
 
 /// Bytes before the body.
 pub(super) const HEADER: usize = 44;
+/// Where a partition is full: at a million records a second, after 146,000 years. So offsets can be added up.
+pub(super) const MAX_OFFSET: u64 = 1 << 62;
 
 /// A frame's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,14 +82,16 @@ impl Header {
         HEADER as u64 + u64::from(self.body)
     }
 
-    /// The offset after its last record.
+    /// The offset after its last record; in a damaged header any.
     pub fn end(&self) -> u64 {
-        self.first + u64::from(self.count)
+        self.first.saturating_add(self.count.into())
     }
 
     /// Whether `frame`, header and body, is as it was written.
     pub fn verify(&self, id: u64, frame: &[u8]) -> bool {
-        self.count > 0 && checksum(id, self.previous, &frame[..HEADER], &frame[HEADER..]) == self.checksum
+        self.count > 0
+            && self.end() <= MAX_OFFSET
+            && checksum(id, self.previous, &frame[..HEADER], &frame[HEADER..]) == self.checksum
     }
 }
 
@@ -214,6 +219,15 @@ mod tests {
             frame[bit / 8] ^= 1 << (bit % 8);
             assert!(!Header::read(&frame).verify(1, &frame), "bit {bit}");
             frame[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+
+    #[test]
+    fn an_offset_that_no_log_reaches_is_no_frame() {
+        for (first, good) in [(MAX_OFFSET - 1, true), (MAX_OFFSET, false), (u64::MAX, false)] {
+            let mut frame = Vec::new();
+            Header { first, ..header(b"body") }.write(1, b"body", &mut frame);
+            assert_eq!(Header::read(&frame).verify(1, &frame), good, "{first}");
         }
     }
 

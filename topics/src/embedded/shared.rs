@@ -8,6 +8,7 @@
 //! 4. Once failed, nothing is appended, read, or said to be durable.
 
 use super::files::DataFile;
+use super::frame::MAX_OFFSET;
 use super::index::{Index, Window};
 use super::layout::Layout;
 use crate::{Bounds, LogError, Signal, TimeMode, TopicPartition};
@@ -179,13 +180,16 @@ impl Shared {
             if state.closing {
                 return Err(LogError::Failed("it is being closed".into()));
             }
+            let ends = &self.ends[slot as usize];
+            let first = ends.written.load(Ordering::Acquire);
+            if first > MAX_OFFSET - u64::from(count) {
+                return Err(LogError::Failed(format!("{} is full at offset {first}", self.slots[slot as usize])));
+            }
             let time = match self.layout.time_mode {
                 TimeMode::Wall => now.max(state.last_time),
                 TimeMode::Recorded => time,
             };
             state.last_time = state.last_time.max(time);
-            let ends = &self.ends[slot as usize];
-            let first = ends.written.load(Ordering::Acquire);
             let frame = MemFrame { first, count, time, body };
             state.push(slot, frame.clone());
             state.queue.push((slot, frame));

@@ -78,6 +78,9 @@ fn missing_renamed_and_foreign_files_are_named() {
     garbled.insert(folder.path().join("cuts"), b"hoga-cuts 1\norders/0 x\n".to_vec());
     refuses(path, &garbled, "the line \"orders/0 x\" is no cut");
 
+    garbled.insert(folder.path().join("cuts"), b"hoga-cuts 1\norders/0 18446744073709551615\n".to_vec());
+    refuses(path, &garbled, "the line \"orders/0 18446744073709551615\" is no cut");
+
     let mut lost = files.clone();
     lost.insert(folder.path().join("cuts"), b"hoga-cuts 1\norders/0 5000\n".to_vec());
     refuses(path, &lost, "orders/0 is cut at 5000 but ends at");
