@@ -28,6 +28,8 @@ pub mod instrument;
 pub mod machine;
 pub mod machines;
 pub mod money;
+#[cfg(test)]
+mod operations;
 pub mod records;
 pub mod settings;
 pub mod time;

@@ -1,4 +1,5 @@
-//! A million random ledger operations against the model of `model.rs`, with the fake book of `fake_book.rs`.
+//! A million random ledger operations, or as many as asked for, against the model of `model.rs`, with the fake book of
+//! `fake_book.rs`.
 //!
 //! After each operation: the outcome is the one that the model expects; balances and holds of the account that was
 //! touched, and the hold of the order, are the model's; each asset's accounts sum to zero; journal entries give the
@@ -10,11 +11,11 @@ use super::model::{ASSETS, Ask, FEES, MARKETS, MAX, Model, Order, State};
 use super::rng::Rng;
 use crate::holds::Holds;
 use crate::machine::{Body, Effects, Input, Machine, Topic};
+use crate::operations::Operations;
 use crate::records::*;
 use crate::{AccountId, AssetCode, ClientId, Decimal, OrderId, Settings, Symbol, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
-const OPERATIONS: u64 = 1_000_000;
 const MEMBERS: u64 = 12;
 const MAX_OPEN: u32 = 20;
 const MAX_PENDING: usize = 3;
@@ -49,13 +50,15 @@ struct Run {
 #[test]
 fn a_million_operations_against_an_independent_ledger() {
     let mut run = Run::new(Rng::from_env("random ledger operations", 7));
-    while run.operations < OPERATIONS {
+    let mut operations = Operations::new("ledger against its model", 1_000_000);
+    while run.operations < operations.total {
         run.step();
+        operations.reached(run.operations);
     }
     run.check_all();
     eprintln!("{:?}", run.seen);
     for wanted in ["TRADE", "AMENDED", "CANCELED", "EXPIRED", "REJECTED", "PENDING", "NEW"] {
-        assert!(run.seen[wanted] > OPERATIONS / 1_000, "too few {wanted}: {:?}", run.seen);
+        assert!(run.seen[wanted] > operations.total / 1_000, "too few {wanted}: {:?}", run.seen);
     }
 }
 
