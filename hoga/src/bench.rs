@@ -1,23 +1,50 @@
 //! The parts of `hoga bench`: one file for each stage that is measured, and what they share.
 //!
-//! - [`load`]: how records are posted. [`row`]: a stage's two sides in turn, and what must hold. [`report`]: figures
-//!   for people and as JSON. [`measured`], [`machine`]: histograms, time on a core, the computer.
-//! - [`ours`], [`watch`], [`flow`]: hoga's side. [`bare`], [`chain`]: the bare loop. [`place`]: their topics.
-//! - [`hop`], [`order_to_execution`], [`order_to_answer`], [`pipeline`]: the stages on Kafka.
+//! - [`table`]: every row with what it must reach and what it should. [`outcome`]: what a stage measured, judged by it.
+//! - [`report`]: figures for people and as JSON. [`machine`]: the computer. [`timing`], [`measured`]: time and rounds.
+//! - [`workload`], [`crowd`], [`core_loop`]: commands to be carried out, and the machines without logs around them.
+//! - [`book`], [`core`], [`symbols`], [`codec`], [`log`], [`embedded`], [`candles`], [`restart`]: the stages in one
+//!   process. `kafka`: those on Kafka, each beside a bare loop.
+//! - [`load`], [`ours`], [`watch`], [`flow`], [`scratch`]: machines at work over a log, posted to and watched.
 
-pub mod bare;
-pub mod chain;
+pub mod book;
+pub mod candles;
+pub mod codec;
+pub mod core;
+pub mod core_loop;
+pub mod crowd;
+pub mod embedded;
 pub mod flow;
-pub mod hop;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod load;
+pub mod log;
 pub mod machine;
 pub mod measured;
-pub mod order_to_answer;
-pub mod order_to_execution;
+pub mod memory;
 pub mod ours;
-pub mod pipeline;
-pub mod place;
+pub mod outcome;
 pub mod report;
-pub mod row;
-pub mod warm;
+pub mod restart;
+pub mod scratch;
+pub mod symbols;
+pub mod table;
+pub mod timing;
 pub mod watch;
+pub mod workload;
+
+use std::path::PathBuf;
+
+/// What the command was told about the size of the work.
+#[derive(Debug, Clone)]
+pub struct Size {
+    /// Rounds of each row; of hoga and the bare loop, in turn.
+    pub rounds: u64,
+    /// Measured seconds of a round at a rate.
+    pub seconds: u64,
+    /// Orders of a round flat out on Kafka.
+    #[cfg(feature = "kafka")]
+    pub orders: u64,
+    /// Another matching workload than the recorded one.
+    pub workload: Option<PathBuf>,
+}

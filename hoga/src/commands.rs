@@ -1,7 +1,6 @@
 //! The subcommands, one file each.
 
 mod balances;
-#[cfg(feature = "kafka")]
 mod bench;
 #[cfg(feature = "kafka")]
 mod chaos;
@@ -75,8 +74,7 @@ pub enum Command {
     Verify(verify::Args),
     /// Show an order's whole way: each record, what caused it, and how long that took
     Explain(explain::Args),
-    /// Measure this machine: each stage on Kafka beside a bare loop of consumers and producers
-    #[cfg(feature = "kafka")]
+    /// Measure this machine: each stage beside what it must be, those on Kafka beside a bare loop too
     Bench(bench::Args),
     /// Kill, stop and replace processes on a Kafka under a flow of orders, and have it judged
     #[cfg(feature = "kafka")]
@@ -110,7 +108,6 @@ impl Command {
             Self::Reconcile(args) => args.run(context),
             Self::Verify(args) => args.run(context),
             Self::Explain(args) => args.run(context),
-            #[cfg(feature = "kafka")]
             Self::Bench(args) => args.run(context),
             #[cfg(feature = "kafka")]
             Self::Chaos(args) => args.run(context),

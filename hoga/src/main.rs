@@ -10,7 +10,6 @@
 
 mod asking;
 mod audit;
-#[cfg(feature = "kafka")]
 mod bench;
 mod board;
 #[cfg(feature = "kafka")]

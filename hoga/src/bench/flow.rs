@@ -21,6 +21,12 @@ pub struct Written {
     pub bytes: u64,
 }
 
+impl std::fmt::Display for Written {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} B", self.records, self.bytes)
+    }
+}
+
 /// What a round wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flow {
@@ -54,6 +60,7 @@ impl Before {
 
 impl Flow {
     /// What a topic got.
+    #[cfg(feature = "kafka")]
     pub fn of(&self, topic: Topic) -> Written {
         self.topics.get(&topic).copied().unwrap_or_default()
     }

@@ -1,5 +1,7 @@
 //! What one round of one side measured, and rounds added up.
 
+use super::outcome::Side;
+use super::timing::nanoseconds;
 use hdrhistogram::Histogram;
 use std::time::Duration;
 
@@ -36,6 +38,17 @@ impl Measured {
         self.cpu += round.cpu;
         self.medians_us.extend(&round.medians_us);
         self.per_second.extend(&round.per_second);
+    }
+
+    /// As a side of a row.
+    pub fn side(&self, name: &'static str) -> Side {
+        let mut latency_ns = nanoseconds();
+        for value in self.latency_us.iter_recorded() {
+            let (us, count) = (value.value_iterated_to(), value.count_at_value());
+            latency_ns.record_n(us * 1_000, count).expect("the histogram grows as needed");
+        }
+        let (per_second, cpu_ns) = (self.rate(), self.cpu_ns_per_record());
+        Side { name, latency_ns: Some(latency_ns), per_second, cpu_ns, count: self.posted }
     }
 
     /// Records a second over all rounds.

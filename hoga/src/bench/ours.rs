@@ -1,12 +1,11 @@
 //! hoga's side of a round: machines in this process, a poster and a watcher with a connection of their own.
 //!
-//! Invariant: nothing is left out but what [`EXCLUDED`] says.
+//! Invariant: nothing is left out of a round but starting, listing, funding and stopping.
 
 use super::flow::{Before, Flow};
 use super::load::Load;
 use super::machine::cpu_time;
 use super::measured::Measured;
-use super::place::Place;
 use super::watch::{Posted, Sight, Watch};
 use crate::cli::Context;
 use crate::demo::generator::Generator;
@@ -17,15 +16,11 @@ use crate::posting::now;
 use hoga_core::{MachineKind, Record, Topic};
 use hoga_ingest::producer::{Producer, ProducerOptions};
 use hoga_runtime::{Placement, Runtime, RuntimeConfig, process_name};
-use hoga_topics::kafka::KafkaLog;
 use hoga_topics::owners::wait_drained;
-use hoga_topics::{Log, TopicPartition};
+use hoga_topics::{Log, TopicPartition, Visibility};
 use object_store::memory::InMemory;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// What hoga's figures do not contain.
-pub const EXCLUDED: &str = "networks between computers, TLS, replication, sinks and streams, snapshots (none is due in a round), starting and stopping";
 
 /// How long starting, draining and stopping may take each.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -43,27 +38,33 @@ pub struct Ours {
     pub sight: Sight,
 }
 
-/// A round: starts the machines on topics of their own, lists and funds, posts, measures, stops.
-pub fn round(ours: Ours, context: &Context, place: &Place, load: Load) -> Result<(Measured, Flow), Failure> {
-    let log: Arc<dyn Log> = Arc::new(KafkaLog::connect(place.ours.clone())?);
-    let client: Arc<dyn Log> = Arc::new(KafkaLog::connect(place.ours.clone())?);
-    let runtime = start(ours, context, &log)?;
+/// A round: starts the machines on a log that nobody used before, lists and funds, posts, measures, stops. `client` is
+/// the same log, for who posts and watches; what it watches is visible like that.
+pub fn round(
+    ours: Ours,
+    context: &Context,
+    log: &Arc<dyn Log>,
+    client: &Arc<dyn Log>,
+    visibility: Visibility,
+    load: Load,
+) -> Result<(Measured, Flow), Failure> {
+    let runtime = start(ours, context, log)?;
     let mut generator = Generator::new(SEED, 0);
     if ours.machines.contains(&MachineKind::Holds) {
-        open_market(&*client, &generator)?;
+        open_market(&**client, &generator)?;
     }
-    let before = Before::of(&*client)?;
-    let watch = Watch::start(Arc::clone(&client), ours.sight)?;
+    let before = Before::of(&**client)?;
+    let watch = Watch::start(Arc::clone(client), ours.sight, visibility)?;
     let cpu = cpu_time();
-    let (started, posted) = post(ours, context, &*client, &mut generator, load)?;
+    let (started, posted) = post(ours, context, &**client, &mut generator, load)?;
     let (sending, sending_cpu) = (started.elapsed(), cpu_time());
-    drain(&runtime, &*client)?;
+    drain(&runtime, &**client)?;
     let seen = watch.finish()?;
     let (elapsed, cpu_end) = match load.rate {
         Some(_) => (sending, sending_cpu),
         None => (seen.last().map_or(sending, |last| last.saturating_duration_since(started)), cpu_time()),
     };
-    let flow = before.flow(&*client, load)?;
+    let flow = before.flow(&**client, load)?;
     let report = runtime.stop(Instant::now() + DEADLINE);
     if !report.clean {
         return Err(Failure::TimedOut(format!("the machines did not stop within {} s", DEADLINE.as_secs())));

@@ -1,117 +1,177 @@
 //! Rows for people, as they come, and as JSON for programs.
 
 use super::machine::{Machine, highest_memory_mib};
-use super::measured::Measured;
-use super::ours::EXCLUDED;
-use super::row::{Compared, times};
+use super::outcome::{Figure, Outcome, Side, Verdict};
+use super::table::{ASKED, Unit};
 use crate::exit::Failure;
-use serde_json::{Value, json};
+use hdrhistogram::Histogram;
+use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::Path;
 
-const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
+const PERCENTILES: [(&str, &str, f64); 4] =
+    [("P50", "p50", 0.5), ("P95", "p95", 0.95), ("P99", "p99", 0.99), ("P99.9", "p99_9", 0.999)];
 
 /// What the figures are of, before the first.
-pub fn head(machine: &Machine, pairs: u64, out: &mut dyn Write) -> io::Result<()> {
+pub fn head(machine: &Machine, rounds: u64, out: &mut dyn Write) -> io::Result<()> {
     let Machine { processor, cores, memory_mib, system } = machine;
+    writeln!(out, "machine   {processor}, {cores} cores, {memory_mib} MiB, {system}")?;
     writeln!(
         out,
-        "machine   {processor}, {cores} cores, {memory_mib} MiB, {system}; broker and clients share it or not as set up"
+        "rounds    {rounds} of each row; its figures are the middle ones, the noise is how far they are apart"
     )?;
     writeln!(
         out,
-        "bare      plain rdkafka in as many hops, with as many records of the same size; {pairs} pairs in turn"
-    )?;
-    writeln!(out, "excluded  {EXCLUDED}")?;
-    writeln!(out, "latency   in milliseconds, from when a record was due, in an open loop")?;
-    writeln!(
-        out,
-        "\n{:<20} {:>8}  {:<5} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9}",
-        "stage", "rate/s", "", "p50", "p95", "p99", "p99.9", "max", "records/s", "cpu us/rec"
+        "rates     of one core by the thread's own time there; at a rate posted in an open loop: waiting counts"
     )
 }
 
-/// One row: three lines.
-pub fn row(compared: &Compared, out: &mut dyn Write) -> io::Result<()> {
-    let rate = compared.row.load.rate.map_or("flat out".to_owned(), |rate| rate.to_string());
-    side(compared.row.stage, &rate, "hoga", &compared.ours, out)?;
-    side("", "", "bare", &compared.bare, out)?;
-    write!(out, "{:<20} {:>8}  {:<5}", "", "", "ratio")?;
-    for (_, quantile) in PERCENTILES {
-        write!(out, " {:>8}", times(compared.latency_hundredths(quantile)))?;
+/// One row.
+pub fn row(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n{}: {}", outcome.row, outcome.work)?;
+    writeln!(out, "  excluded: {}", outcome.excluded)?;
+    write!(out, "  {:<18}", "")?;
+    PERCENTILES.iter().try_for_each(|(name, ..)| write!(out, " {name:>9}"))?;
+    writeln!(out, " {:>9} {:>12} {:>9}", "max", "a second", "CPU each")?;
+    outcome.sides.iter().try_for_each(|side| self::side(side, out))?;
+    for figure in &outcome.figures {
+        self::figure(outcome.row, figure, out)?;
     }
-    let (rate, cpu) = (times(compared.rate_hundredths()), times(compared.cpu_hundredths()));
-    let noise = compared.noise_hundredths();
-    writeln!(out, " {:>8} {rate:>9} {cpu:>9}   (bare rounds are {noise} % apart)", "")?;
-    for missed in compared.missed() {
-        writeln!(out, "{:<20} MISSED {missed}", "")?;
+    let facts: Vec<String> = outcome.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if !facts.is_empty() {
+        writeln!(out, "  {}", facts.join(", "))?;
     }
-    Ok(())
+    outcome.wrong.iter().try_for_each(|wrong| writeln!(out, "  WRONG {wrong}"))
 }
 
-fn side(stage: &str, rate: &str, name: &str, side: &Measured, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "{stage:<20} {rate:>8}  {name:<5}")?;
-    for (_, quantile) in PERCENTILES {
-        write!(out, " {:>8}", milliseconds(side.latency_us.value_at_quantile(quantile)))?;
+fn side(side: &Side, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "  {:<18}", side.name)?;
+    for (_, _, quantile) in PERCENTILES {
+        write!(out, " {:>9}", latency(side, |histogram| histogram.value_at_quantile(quantile)))?;
     }
-    let max = milliseconds(side.latency_us.max());
-    let (cpu, tenth) = (side.cpu_ns_per_record() / 1_000, side.cpu_ns_per_record() / 100 % 10);
-    writeln!(out, " {max:>8} {:>9} {:>9}", side.rate(), format!("{cpu}.{tenth}"))
+    let max = latency(side, Histogram::max);
+    writeln!(out, " {max:>9} {:>12} {:>9}", thousands(side.per_second), time(side.cpu_ns))
 }
 
-/// After the last row.
-pub fn foot(out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\nmemory    at most {} MiB in this process, both sides", highest_memory_mib())
+fn latency(side: &Side, of: impl Fn(&Histogram<u64>) -> u64) -> String {
+    side.latency_ns.as_ref().map_or("-".to_owned(), |histogram| time(of(histogram)))
+}
+
+fn figure(row: &str, figure: &Figure, out: &mut dyn Write) -> io::Result<()> {
+    let Some((asked, verdict)) = figure.verdict(row) else { return Ok(()) };
+    let bound = |bound: Option<u64>| bound.map_or("-".to_owned(), |bound| show(asked.unit, bound));
+    let (value, must, goal) = (show(asked.unit, figure.value), bound(asked.must), bound(asked.goal));
+    let noise = figure.noise_percent;
+    let (name, said) = (figure.name, said(verdict));
+    writeln!(out, "  {name:<22} {value:>12}   must {must:>10}   goal {goal:>10}   noise {noise:>2} %   {said}")
+}
+
+fn said(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Goal => "goal",
+        Verdict::Must => "kept",
+        Verdict::WithinNoise => "below the must, within the noise",
+        Verdict::Missed => "MISSED",
+    }
+}
+
+/// The table, after the last row: every figure that is asked for.
+pub fn foot(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n{:<28} {:<22} {:>12} {:>10} {:>10}", "row", "figure", "measured", "must", "goal")?;
+    let measured_rows = |row: &str| outcomes.iter().find(|outcome| outcome.row == row);
+    for asked in ASKED.iter().filter(|asked| measured_rows(asked.row).is_some()) {
+        let outcome = measured_rows(asked.row).expect("filtered above");
+        let figure = outcome.figures.iter().find(|figure| figure.name == asked.figure);
+        let bound = |bound: Option<u64>| bound.map_or("-".to_owned(), |bound| show(asked.unit, bound));
+        let value = figure.map_or("not measured".to_owned(), |figure| show(asked.unit, figure.value));
+        let verdict = figure.and_then(|figure| figure.verdict(asked.row)).map_or("", |(_, verdict)| said(verdict));
+        let (must, goal) = (bound(asked.must), bound(asked.goal));
+        writeln!(out, "{:<28} {:<22} {value:>12} {must:>10} {goal:>10}  {verdict}", asked.row, asked.figure)?;
+    }
+    writeln!(out, "\nmemory    at most {} MiB in this process", highest_memory_mib())
 }
 
 /// Writes everything into a file.
-pub fn json(file: &Path, machine: &Machine, rows: &[Compared]) -> Result<(), Failure> {
-    let rows: Vec<Value> = rows.iter().map(row_json).collect();
-    let all = json!({
-        "machine": machine,
-        "excluded": EXCLUDED,
-        "highest_memory_mib": highest_memory_mib(),
-        "rows": rows,
-    });
+pub fn json(file: &Path, machine: &Machine, outcomes: &[Outcome]) -> Result<(), Failure> {
+    let rows: Vec<Value> = outcomes.iter().map(row_json).collect();
+    let all = json!({ "machine": machine, "highest_memory_mib": highest_memory_mib(), "rows": rows });
     let text = serde_json::to_string_pretty(&all).expect("figures are plain values");
     std::fs::write(file, text + "\n")
         .map_err(|error| Failure::Unavailable(format!("writing {}: {error}", file.display())))
 }
 
-fn row_json(compared: &Compared) -> Value {
-    let written = compared.flow.topics.iter();
-    let written: serde_json::Map<String, Value> = written
-        .map(|(topic, written)| (topic.to_string(), json!({ "records": written.records, "bytes": written.bytes })))
-        .collect();
+fn row_json(outcome: &Outcome) -> Value {
+    let facts: Map<String, Value> =
+        outcome.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     json!({
-        "stage": compared.row.stage,
-        "rate_per_s": compared.row.load.rate,
-        "records_per_round": compared.row.load.measured,
-        "hoga": side_json(&compared.ours),
-        "bare": side_json(&compared.bare),
-        "noise_percent": compared.noise_hundredths(),
-        "missed": compared.missed(),
-        "written_in_a_round": written,
+        "row": outcome.row,
+        "work": outcome.work,
+        "excluded": outcome.excluded,
+        "sides": outcome.sides.iter().map(side_json).collect::<Vec<_>>(),
+        "figures": outcome.figures.iter().map(|figure| figure_json(outcome.row, figure)).collect::<Vec<_>>(),
+        "wrong": outcome.wrong,
+        "facts": facts,
     })
 }
 
-fn side_json(side: &Measured) -> Value {
-    let latency = |quantile| side.latency_us.value_at_quantile(quantile);
+fn side_json(side: &Side) -> Value {
+    let mut all = Map::new();
+    all.insert("name".into(), json!(side.name));
+    all.insert("count".into(), json!(side.count));
+    all.insert("per_second".into(), json!(side.per_second));
+    all.insert("cpu_ns".into(), json!(side.cpu_ns));
+    if let Some(histogram) = &side.latency_ns {
+        for (_, name, quantile) in PERCENTILES {
+            all.insert(format!("latency_ns_{name}"), json!(histogram.value_at_quantile(quantile)));
+        }
+        all.insert("latency_ns_max".into(), json!(histogram.max()));
+    }
+    Value::Object(all)
+}
+
+fn figure_json(row: &str, figure: &Figure) -> Value {
+    let verdict = figure.verdict(row);
     json!({
-        "seen": side.latency_us.len(),
-        "latency_us_p50": latency(0.5),
-        "latency_us_p95": latency(0.95),
-        "latency_us_p99": latency(0.99),
-        "latency_us_p99_9": latency(0.999),
-        "latency_us_max": side.latency_us.max(),
-        "records_per_s": side.rate(),
-        "cpu_ns_per_record": side.cpu_ns_per_record(),
-        "rounds_latency_us_p50": side.medians_us,
-        "rounds_records_per_s": side.per_second,
+        "name": figure.name,
+        "value": figure.value,
+        "noise_percent": figure.noise_percent,
+        "must": verdict.and_then(|(asked, _)| asked.must),
+        "goal": verdict.and_then(|(asked, _)| asked.goal),
+        "verdict": verdict.map(|(_, verdict)| format!("{verdict:?}")),
     })
 }
 
-/// Microseconds as milliseconds with two places.
-fn milliseconds(us: u64) -> String {
-    format!("{}.{:02}", us / 1_000, us % 1_000 / 10)
+fn show(unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::PerSecond => thousands(value),
+        Unit::Time => time(value),
+        Unit::OfBare => format!("{}.{:02}", value / 100, value % 100),
+        Unit::Bytes => format!("{value} B"),
+    }
+}
+
+/// Nanoseconds in the unit in which they are easy to read.
+fn time(ns: u64) -> String {
+    match ns {
+        0..10_000 => format!("{ns} ns"),
+        10_000..10_000_000 => format!("{}.{} us", ns / 1_000, ns % 1_000 / 100),
+        _ => format!("{}.{} ms", ns / 1_000_000, ns % 1_000_000 / 100_000),
+    }
+}
+
+/// With a comma at every third digit.
+fn thousands(value: u64) -> String {
+    indicatif::HumanCount(value).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_so_that_they_are_read() {
+        let cases = [(150, "150 ns"), (12_345, "12.3 us"), (4_560_000, "4560.0 us"), (20_100_000, "20.1 ms")];
+        cases.iter().for_each(|(ns, text)| assert_eq!(time(*ns), *text));
+        assert_eq!((thousands(20_000_000).as_str(), show(Unit::OfBare, 130).as_str()), ("20,000,000", "1.30"));
+    }
 }

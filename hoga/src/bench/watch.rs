@@ -24,6 +24,7 @@ pub enum Sight {
     /// Its copy in `accounts`, from admission.
     Admitted,
     /// An order's first event: its hold is taken, or it is refused.
+    #[cfg(feature = "kafka")]
     Answered,
     /// An order's first event after the book has answered.
     Settled,
@@ -36,7 +37,9 @@ impl Sight {
     pub fn topic(self) -> Topic {
         match self {
             Self::Admitted => Topic::Accounts,
-            Self::Answered | Self::Settled => Topic::OrderEvents,
+            #[cfg(feature = "kafka")]
+            Self::Answered => Topic::OrderEvents,
+            Self::Settled => Topic::OrderEvents,
             Self::Traded => Topic::Executions,
         }
     }
@@ -45,6 +48,7 @@ impl Sight {
     fn order(self, record: &Record) -> Option<OrderId> {
         match (self, record) {
             (Self::Traded, Record::Execution(trade)) => Some(trade.taker_order_id),
+            #[cfg(feature = "kafka")]
             (Self::Answered, Record::OrderEvent(event)) => event.order_id,
             (Self::Settled, Record::OrderEvent(event)) if event.event != OrderEventKind::Pending => event.order_id,
             _ => None,
@@ -107,10 +111,10 @@ struct Source {
 
 impl Watch {
     /// Watches a log whose first order is still to come, from its first record on.
-    pub fn start(log: Arc<dyn Log>, sight: Sight) -> Result<Self, Failure> {
+    pub fn start(log: Arc<dyn Log>, sight: Sight, visibility: Visibility) -> Result<Self, Failure> {
         let mut sources = Vec::new();
         for partition in reading::partitions(&*log, sight.topic()) {
-            sources.push(Source { reader: reading::open(&*log, partition, Visibility::Written)?, count: 0 });
+            sources.push(Source { reader: reading::open(&*log, partition, visibility)?, count: 0 });
         }
         let end = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&end);

@@ -6,7 +6,7 @@
 //! 2. The first finding ends it with 1; then everything is kept, and told where.
 //! 3. Its processes end with it.
 
-use crate::bench::place;
+use crate::bench::kafka::place;
 use crate::chaos::{Arena, Plan, Schedule, Setup, Sort, Totals};
 use crate::cli::Context;
 use crate::config::Source;

@@ -8,8 +8,9 @@ use super::accounts::Accounts;
 use super::error::FeedError;
 use super::script::{Script, Step, Terms};
 use super::setup::{self, Venue};
-use hoga_core::records::{OrderType, Phase, Side, TimeInForce};
-use hoga_core::{AssetCode, Decimal, Symbol, Timestamp};
+use hoga_core::book::{AccountIndex, Command, NewOrder};
+use hoga_core::records::{OrderType, Phase, SelfMatchPrevention, Side, TimeInForce};
+use hoga_core::{Amount, AssetCode, Decimal, OrderId, Price, Quantity, Symbol, Timestamp};
 use std::io::Read;
 use std::path::Path;
 
@@ -42,6 +43,34 @@ pub struct WorkloadCommand {
     price: i64,
 }
 
+impl WorkloadCommand {
+    fn for_book(&self) -> Command {
+        let Self { op, order, account, size, price } = *self;
+        let (id, account, lots) = (OrderId(order), AccountIndex(account), Quantity(i64::from(size)));
+        match op {
+            Op::Cancel => Command::Cancel { id, account },
+            Op::Move => Command::Amend { id, account, price: Some(Price(price)), total: None },
+            Op::Reduce => Command::Reduce { id, account, by: lots },
+            Op::Place { side, time_in_force } => {
+                let by_budget = time_in_force == TimeInForce::Fok;
+                Command::Place(NewOrder {
+                    id,
+                    account,
+                    side,
+                    price: (!by_budget).then_some(Price(price)),
+                    quantity: Some(lots),
+                    amount: by_budget.then_some(Amount(price)),
+                    time_in_force,
+                    post_only: false,
+                    self_match_prevention: SelfMatchPrevention::None,
+                    maker_fee_ppm: 0,
+                    taker_fee_ppm: 0,
+                })
+            }
+        }
+    }
+}
+
 /// The commands that a feed sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Workload {
@@ -71,6 +100,11 @@ impl Workload {
             workload.commands.push(command);
         }
         Ok(workload)
+    }
+
+    /// All commands as one book takes them, without fees: ids, accounts and sizes as in the file.
+    pub fn book_commands(&self) -> Vec<Command> {
+        self.commands.iter().map(WorkloadCommand::for_book).collect()
     }
 
     /// Commands before the measured ones; an event's number is its command's, from 1.

@@ -2,9 +2,9 @@
 
 use super::bare::{self, Bare};
 use super::chain;
-use super::flow::{Flow, Written};
-use super::load::Load;
 use super::place::Place;
+use crate::bench::flow::{Flow, Written};
+use crate::bench::load::Load;
 use crate::cli::Context;
 use crate::exit::Failure;
 use crate::progress::Progress;

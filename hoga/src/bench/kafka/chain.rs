@@ -4,7 +4,7 @@
 //! Invariant: a record in front of the chain is forwarded from hop to hop with its number; what hoga writes besides
 //! (events, journal, legs back to accounts, depth) the hops write besides, as often as it came to in hoga's round.
 
-use super::flow::Flow;
+use crate::bench::flow::Flow;
 use hoga_core::Topic;
 
 /// How many of something for each of another, spread evenly.

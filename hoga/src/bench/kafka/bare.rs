@@ -6,11 +6,11 @@
 //! Invariant: a round ends when every hop has read what was written for it, and the watcher too.
 
 use super::chain::{Hop, Tells, To};
-use super::flow::Flow;
-use super::load::Load;
-use super::machine::cpu_time;
-use super::measured::{Measured, histogram};
 use super::place::{self, Place};
+use crate::bench::flow::Flow;
+use crate::bench::load::Load;
+use crate::bench::machine::cpu_time;
+use crate::bench::measured::{Measured, histogram};
 use crate::exit::Failure;
 use crate::stop::Stop;
 use hoga_core::Topic;

@@ -1,0 +1,126 @@
+//! Holds and matching without a log between them: what one writes for the other is applied at once, as records.
+//!
+//! Invariants:
+//! 1. A command's records are worked through before the next command: legs and answers come back to holds in the order
+//!    in which matching gave them.
+//! 2. Effects are made whole (journal entries, order events, executions, depth) and counted; they are not encoded.
+
+use crate::exit::Failure;
+use hoga_core::book::Matching;
+use hoga_core::{Body, Effects, Holds, Input, Machine, Record, Settings, Timestamp, Topic};
+use std::collections::VecDeque;
+
+/// What came out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Made {
+    /// Executions.
+    pub trades: u64,
+    /// Their quantities in lots of one.
+    pub volume: i64,
+    /// Journal entries.
+    pub entries: u64,
+    /// Order events and refusals.
+    pub events: u64,
+    /// Records applied by both machines.
+    pub applied: u64,
+}
+
+/// Both machines.
+pub struct CoreLoop {
+    /// Accounts.
+    pub holds: Holds,
+    /// Books.
+    pub matching: Matching,
+    /// What came out.
+    pub made: Made,
+    /// All effects, for who wants them.
+    pub seen: Option<Vec<Record>>,
+    waiting: VecDeque<Record>,
+    effects: Effects,
+    answers: Effects,
+    offset: u64,
+}
+
+impl CoreLoop {
+    /// Of partition 0, empty.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            holds: Holds::new(0, settings),
+            matching: Matching::new(0, settings),
+            made: Made::default(),
+            seen: None,
+            waiting: VecDeque::new(),
+            effects: Effects::default(),
+            answers: Effects::default(),
+            offset: 0,
+        }
+    }
+
+    /// A member's command or a clock.
+    pub fn step(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+        match record {
+            Record::Clock(_) => self.tell_both(record, time),
+            _ => self.submit(record, time),
+        }
+    }
+
+    /// What the operator lists, and clocks: both machines get it.
+    pub fn tell_both(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+        self.give_matching(record, time)?;
+        self.submit(record, time)
+    }
+
+    /// Applied by holds, and everything that follows from it.
+    fn submit(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+        self.give_holds(record, time)?;
+        while let Some(record) = self.waiting.pop_front() {
+            self.give_holds(&record, time)?;
+        }
+        Ok(())
+    }
+
+    fn give_holds(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+        let input = self.input(record, time);
+        let mut effects = std::mem::take(&mut self.effects);
+        self.holds.apply(&input, &mut effects).map_err(|why| Failure::Stopped(why.to_string()))?;
+        for effect in effects.drain() {
+            self.keep(&effect.record);
+            match effect.topic {
+                Topic::Books => self.give_matching(&effect.record, time)?,
+                Topic::Journal => self.made.entries += 1,
+                _ => self.made.events += 1,
+            }
+        }
+        self.effects = effects;
+        Ok(())
+    }
+
+    fn give_matching(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+        let input = self.input(record, time);
+        let mut effects = std::mem::take(&mut self.answers);
+        self.matching.apply(&input, &mut effects).map_err(|why| Failure::Stopped(why.to_string()))?;
+        for effect in effects.drain() {
+            self.keep(&effect.record);
+            if effect.topic == Topic::Accounts {
+                self.waiting.push_back(effect.record);
+            } else if let Record::Execution(trade) = &effect.record {
+                self.made.trades += 1;
+                self.made.volume += trade.quantity.to_units(0).unwrap_or_default();
+            }
+        }
+        self.answers = effects;
+        Ok(())
+    }
+
+    fn keep(&mut self, record: &Record) {
+        if let Some(seen) = &mut self.seen {
+            seen.push(record.clone());
+        }
+    }
+
+    fn input<'a>(&mut self, record: &'a Record, time: Timestamp) -> Input<'a> {
+        self.offset += 1;
+        self.made.applied += 1;
+        Input { offset: self.offset, time, append_time: time, key: &[], value: &[], body: Body::Record(record) }
+    }
+}

@@ -1,0 +1,66 @@
+//! Orders end to end on the embedded log, durable: posted to `orders`, through admission, holds and matching, seen as
+//! settled in `order-events` by a reader of what is durable.
+//!
+//! Flat out an order waits behind all that were posted before it, so only the rate is asked for there.
+
+use super::Size;
+use super::load::Load;
+use super::measured::Measured;
+use super::ours::{self, Ours};
+use super::outcome::{Figure, Outcome};
+use super::scratch::Scratch;
+use super::timing::Spread;
+use super::watch::Sight;
+use crate::cli::Context;
+use crate::exit::Failure;
+use crate::progress::Progress;
+use hoga_core::{MachineKind, Topic};
+use hoga_topics::{Log, Visibility};
+use std::sync::Arc;
+
+const EXCLUDED: &str = "sinks and streams, snapshots (none is due in a round), starting and stopping; whoever posts and watches shares the cores";
+/// Orders of a round flat out.
+const FLAT_OUT: u64 = 300_000;
+
+/// The rows.
+pub fn run(context: &Context, size: &Size) -> Result<Vec<Outcome>, Failure> {
+    let rows = [
+        ("embedded flat out", Load::flat_out(FLAT_OUT)),
+        ("embedded 20,000/s", Load::paced(20_000, size.seconds)),
+        ("embedded 50,000/s", Load::paced(50_000, size.seconds)),
+    ];
+    rows.into_iter().map(|(row, load)| measure(row, load, context, size)).collect()
+}
+
+fn measure(row: &'static str, load: Load, context: &Context, size: &Size) -> Result<Outcome, Failure> {
+    let how = load.rate.map_or("flat out".to_owned(), |rate| format!("at {rate}/s, open-loop"));
+    let work = format!("{} commands a round {how}, all machines, four partitions, seen when durable", load.measured);
+    let mut outcome = Outcome::new(row, work, EXCLUDED);
+    let mut progress = Progress::new(row, Some(size.rounds));
+    let (mut all, mut rates, mut p99) = (None::<Measured>, Spread::default(), Spread::default());
+    for round in 0..size.rounds {
+        context.stop.check("no figures")?;
+        let measured = self::round(load, context)?;
+        rates.add(measured.rate());
+        p99.add(measured.latency_us.value_at_quantile(0.99) * 1_000);
+        match &mut all {
+            None => all = Some(measured),
+            Some(all) => all.add(&measured),
+        }
+        progress.set(round + 1);
+    }
+    outcome.figures = match load.rate {
+        None => vec![Figure::of("orders/s", &rates)],
+        Some(_) => vec![Figure::of("P99", &p99)],
+    };
+    outcome.sides.extend(all.map(|all| all.side("hoga")));
+    Ok(outcome)
+}
+
+fn round(load: Load, context: &Context) -> Result<Measured, Failure> {
+    let ours = Ours { machines: MachineKind::ALL, post_to: Topic::Orders, sight: Sight::Settled };
+    let scratch = Scratch::make(context, "embedded")?;
+    let log: Arc<dyn Log> = Arc::new(scratch.log()?);
+    let (measured, _) = ours::round(ours, context, &log, &log, Visibility::Durable, load)?;
+    Ok(measured)
+}
