@@ -96,7 +96,7 @@ pub struct Ack {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// An offset before the partition's start: what it held is cut.
-    #[error("{partition}: offset {offset} is cut, the log begins at {start}; restore offsets {offset} to {} from the archive or start from a newer snapshot", start - 1)]
+    #[error("{partition}: offset {offset} is cut, the log begins at {start}; restore offsets {offset} to {} from the archive or start from a newer snapshot", start.saturating_sub(1))]
     Cut {
         /// Which partition.
         partition: TopicPartition,

@@ -29,6 +29,11 @@ impl FeeMeter {
         self.charged
     }
 
+    /// Whether it is one that fills make (invariant 1), which one that was loaded need not be.
+    pub fn is_sound(&self) -> bool {
+        self.charged >= 0 && i128::from(self.rounded_up_by) < FEE_UNIT
+    }
+
     /// Counts a fill of `notional` minor units (zero or more) at `ppm` millionths and returns its fee in minor units.
     /// Panics beyond `i64`: the hold bounded it before.
     pub fn charge(&mut self, notional: i128, ppm: u32) -> i64 {

@@ -162,9 +162,7 @@ impl Instrument {
         check_digits(&listing.quote, quote_digits)?;
         let tick = step("tick", listing.tick)?;
         let lot = step("lot", listing.lot)?;
-        if listing.utc_offset_min.unsigned_abs() > MAX_UTC_OFFSET_MIN as u32 {
-            return Err(ListingError::UtcOffset(listing.utc_offset_min));
-        }
+        zone(listing.utc_offset_min)?;
         let (min_price, max_price) = band(listing)?;
         Ok(Self {
             symbol: listing.symbol.clone(),
@@ -182,6 +180,20 @@ impl Instrument {
             fee_schedule: listing.fee_schedule.clone(),
             utc_offset_min: listing.utc_offset_min,
         })
+    }
+
+    /// Whether it is one that a listing gives, which one that was loaded need not be.
+    pub fn check(&self) -> Result<(), ListingError> {
+        check_digits(&self.base, self.base_digits)?;
+        check_digits(&self.quote, self.quote_digits)?;
+        step("tick", self.tick)?;
+        step("lot", self.lot)?;
+        for (what, value) in [("tick_value", self.tick_value), ("lot_value", self.lot_value)] {
+            if value <= 0 {
+                return Err(ListingError::Step { what, value: Decimal::from_int(value) });
+            }
+        }
+        zone(self.utc_offset_min)
     }
 
     /// Whether this may replace `old`, which has the same symbol: base, quote, tick and lot stay (invariant 3).
@@ -260,6 +272,13 @@ impl Instrument {
         let next = day.saturating_add(1).saturating_mul(DAY_MS);
         Timestamp(next).plus_ms(-i64::from(self.utc_offset_min) * 60_000)
     }
+}
+
+fn zone(utc_offset_min: i32) -> Result<(), ListingError> {
+    if utc_offset_min.unsigned_abs() > MAX_UTC_OFFSET_MIN as u32 {
+        return Err(ListingError::UtcOffset(utc_offset_min));
+    }
+    Ok(())
 }
 
 fn check_digits(asset: &AssetCode, digits: u8) -> Result<(), ListingError> {

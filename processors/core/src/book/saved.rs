@@ -98,6 +98,7 @@ pub(super) fn load<B: Book>(machine: &mut Matching<B>, bytes: &[u8]) -> Result<(
     machine.assets = saved.assets;
     for mut market in saved.markets {
         let symbol = &market.instrument.symbol;
+        market.instrument.check().map_err(|error| format!("instrument {symbol}: {error}"))?;
         market.book.check().map_err(|error| format!("book of {symbol}: {error}"))?;
         if market.accounts_mut().any(|index| index.0 as usize >= saved.accounts.len()) {
             return Err(format!("{} names an account that is not in the state", market.instrument.symbol));

@@ -114,6 +114,9 @@ impl Holds {
         if self.orders.find(id).is_some() || id.partition() != self.partition || id.count() > self.numbered {
             return Err(format!("order {id} is there twice or was never numbered"));
         }
+        if !order.is_sound() {
+            return Err(format!("order {id} is none that was placed: {order:?}"));
+        }
         let client_id = order.client_id.clone();
         let slot = self.orders.add(order);
         if open {
@@ -133,6 +136,7 @@ fn import_listings(schedules: Vec<Schedule>, instruments: Vec<Listed>, assets: u
     listings.schedules = schedules;
     for listed in instruments {
         let symbol = &listed.instrument.symbol;
+        listed.instrument.check().map_err(|error| format!("instrument {symbol}: {error}"))?;
         let there = (listed.base.max(listed.quote) as usize) < assets;
         if !there || listed.schedule as usize >= listings.schedules.len() || listings.find(symbol).is_some() {
             return Err(format!("instrument {symbol} is there twice, or refers to what is not there"));
@@ -149,6 +153,9 @@ fn import_ledger(assets: Vec<Asset>, accounts: Vec<SavedAccount>, entries: u64) 
         if ledger.find_asset(&asset.code).is_some() || asset.digits > crate::instrument::MAX_DIGITS {
             return Err(format!("asset {} is there twice or has {} digits", asset.code, asset.digits));
         }
+        if ![asset.members, asset.clearing, asset.fees, asset.external].into_iter().all(can_be_summed) {
+            return Err(format!("{asset:?} has more than can be summed"));
+        }
         ledger.add_asset(asset);
     }
     for SavedAccount { name, balances, window } in accounts {
@@ -159,10 +166,18 @@ fn import_ledger(assets: Vec<Asset>, accounts: Vec<SavedAccount>, entries: u64) 
         if ledger.find_account(&name).is_some() || seen.len() != balances.len() || !known {
             return Err(format!("account {name} is there twice, or a balance of it, or one in an unknown asset"));
         }
+        if let Some((_, most)) = balances.iter().find(|(_, balance)| !can_be_summed(balance.total)) {
+            return Err(format!("account {name} has more than can be summed: {most:?}"));
+        }
         let window = Window::import(window.0, window.1).map_err(|what| format!("account {name}: {what}"))?;
         ledger.add_account(Account { name, balances: SmallVec::from_vec(balances), window, open_orders: 0 });
     }
     Ok(ledger)
+}
+
+/// 2^32 accounts of so much each still fit a sum: more than 2^32 records of 64 bits could have brought.
+fn can_be_summed(amount: i128) -> bool {
+    amount.unsigned_abs() < 1 << 94
 }
 
 fn import_strangers(windows: Vec<(AccountId, SavedWindow)>, crowd: Timestamp) -> Result<Strangers, String> {

@@ -95,6 +95,32 @@ impl Order {
         matches!(self.status, OrderStatus::Pending | OrderStatus::New | OrderStatus::PartiallyFilled)
     }
 
+    /// Whether it has what an order of its kind has, which one that was loaded need not.
+    pub fn is_sound(&self) -> bool {
+        let prices = |price: Option<Price>| price.is_none_or(|price| price.0 > 0);
+        let totals = |total: Option<Quantity>| total.is_none_or(|total| total.0 > 0);
+        let its_kind = match (self.order_type, self.side) {
+            (OrderType::Limit, _) => self.price.is_some() && self.quantity.is_some(),
+            (OrderType::Market, Side::Sell) => self.quantity.is_some(),
+            (OrderType::Market, Side::Buy) => self.amount.is_some(),
+        };
+        let spent = self.filled_amount.checked_add(self.fees.charged().into());
+        let within = |amount: Amount| spent.is_some_and(|spent| spent <= amount.0.into());
+        let amended = |pending: &Pending| match pending.change {
+            Change::Amend { price, quantity } => prices(price) && totals(quantity),
+            Change::Reduce(by) => by.0 > 0,
+            Change::Cancel => true,
+        };
+        its_kind
+            && prices(self.price)
+            && totals(self.quantity)
+            && self.filled.0 >= 0
+            && self.filled_amount >= 0
+            && self.fees.is_sound()
+            && (self.side == Side::Sell || self.amount.is_none_or(within))
+            && self.pending.iter().all(amended)
+    }
+
     /// What is open of a total.
     fn open_of(&self, total: Quantity) -> Quantity {
         Quantity((total.0 - self.filled.0).max(0))
@@ -120,9 +146,9 @@ impl Order {
             (Side::Sell, _) => instrument.base_amount(self.most_open()).map(|amount| amount.0),
             (Side::Buy, OrderType::Market) => self.unspent().map(|amount| amount.0),
             (Side::Buy, OrderType::Limit) => {
-                let notional = self.most_notional(instrument)?;
-                let fee = self.fees.checked_most(notional, self.maker_fee_ppm.max(self.taker_fee_ppm))?;
-                i64::try_from(notional).ok()?.checked_add(fee)
+                let notional = i64::try_from(self.most_notional(instrument)?).ok()?;
+                let fee = self.fees.checked_most(notional.into(), self.maker_fee_ppm.max(self.taker_fee_ppm))?;
+                notional.checked_add(fee)
             }
         }
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod crowd;
+mod damaged;
 mod fake_book;
 mod model;
 mod pipeline;
