@@ -187,23 +187,40 @@ pub(super) fn offset(offset: u64) -> Offset {
     Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX))
 }
 
-/// Whether asking again may help: the partition is moving, or the broker is away.
+/// Whether asking again may help: the partition is moving, or the broker is away or just back. Of the protocol's errors
+/// these are the ones that Kafka calls retriable and that a question to it or an order can meet.
 fn passes(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{
-        AllBrokersDown, BrokerTransportFailure, LeaderNotAvailable, NotLeaderForPartition, OperationTimedOut,
-        UnknownPartition, UnknownTopicOrPartition,
-    };
+    use RDKafkaErrorCode as Code;
     matches!(
-        error.rdkafka_error_code(),
+        code(error),
         Some(
-            AllBrokersDown
-                | BrokerTransportFailure
-                | LeaderNotAvailable
-                | NotLeaderForPartition
-                | OperationTimedOut
+            Code::AllBrokersDown
+                | Code::BrokerTransportFailure
+                | Code::DestroyBroker
+                | Code::OperationTimedOut
+                | Code::Retry
+                | Code::TimedOutQueue
                 // A new topic is not known everywhere at once.
-                | UnknownPartition
-                | UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::UnknownTopicOrPartition
+                | Code::BrokerNotAvailable
+                | Code::EligibleLeadersNotAvailable
+                | Code::FencedLeaderEpoch
+                | Code::KafkaStorageError
+                | Code::LeaderNotAvailable
+                | Code::ListenerNotFound
+                | Code::NetworkException
+                | Code::NotController
+                | Code::NotEnoughReplicas
+                | Code::NotEnoughReplicasAfterAppend
+                | Code::NotLeaderForPartition
+                // A leader that is new does not know yet how far all replicas are.
+                | Code::OffsetNotAvailable
+                | Code::PreferredLeaderNotAvailable
+                | Code::ReplicaNotAvailable
+                | Code::RequestTimedOut
+                | Code::ThrottlingQuotaExceeded
+                | Code::UnknownLeaderEpoch
         )
     )
 }
@@ -252,5 +269,44 @@ pub(super) fn wait<F: Future>(future: F) -> F::Output {
             Poll::Ready(output) => return output,
             Poll::Pending => std::thread::park(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a question meets, and an order.
+    fn check(code: RDKafkaErrorCode, unanswered: bool) {
+        for error in [KafkaError::MetadataFetch(code), KafkaError::OffsetFetch(code), KafkaError::AdminOp(code)] {
+            let told = failed(&KafkaOptions::default(), "asking", &error, "");
+            assert_eq!(told.is_unanswered(), unanswered, "{told}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_told_apart_from_a_refusal() {
+        use RDKafkaErrorCode as Code;
+        let passing = [
+            Code::BrokerTransportFailure,
+            Code::LeaderNotAvailable,
+            Code::NotLeaderForPartition,
+            Code::OffsetNotAvailable,
+            Code::OperationTimedOut,
+            Code::RequestTimedOut,
+            Code::UnknownLeaderEpoch,
+            Code::UnknownPartition,
+        ];
+        let lasting = [
+            Code::Authentication,
+            Code::ClusterAuthorizationFailed,
+            Code::InvalidReplicationFactor,
+            Code::OffsetOutOfRange,
+            Code::TopicAlreadyExists,
+            Code::TopicAuthorizationFailed,
+            Code::UnsupportedVersion,
+        ];
+        passing.into_iter().for_each(|code| check(code, true));
+        lasting.into_iter().for_each(|code| check(code, false));
     }
 }
