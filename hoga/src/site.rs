@@ -22,11 +22,12 @@ pub use kafka::{
 
 use crate::cli::Context;
 use crate::exit::Failure;
+use crate::stop::Stop;
 use hoga_core::Settings;
 #[cfg(feature = "kafka")]
 use hoga_topics::KafkaLog;
 use hoga_topics::embedded::EmbeddedLog;
-use hoga_topics::{Log, TimeMode};
+use hoga_topics::{Log, PatientLog, TimeMode};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,10 +97,10 @@ impl Site {
         }
     }
 
-    /// For whoever reads: the log wherever it is; refuses if there is none.
+    /// For whoever reads: the log wherever it is, asked with patience; refuses if there is none.
     pub fn reach(context: &Context) -> Result<Self, Failure> {
         match Self::find(context)? {
-            Some(site) => Ok(site),
+            Some(site) => Ok(Self { log: site.patient_log(&context.stop), ..site }),
             None => Err(folder::no_log(context)),
         }
     }
@@ -110,6 +111,11 @@ impl Site {
             true => on_kafka(context, None, Topics::MustBeThere).map(Some),
             false => folder::find(context),
         }
+    }
+
+    /// The log for whoever reads, and waits for a broker that is away.
+    pub fn patient_log(&self, stop: &Stop) -> Arc<dyn Log> {
+        Arc::new(PatientLog::new(Arc::clone(&self.log), stop.shared()))
     }
 
     /// What stands before each topic's name; in a folder nothing does.

@@ -35,6 +35,11 @@ impl Stop {
         &self.0
     }
 
+    /// The flag, for work that outlives whoever has this.
+    pub fn shared(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// An error if so; `what` says what was not finished and how to go on.
     pub fn check(&self, what: &str) -> Result<(), Failure> {
         if self.requested() { Err(Failure::Interrupted(what.to_owned())) } else { Ok(()) }

@@ -74,7 +74,7 @@ impl Args {
         let site = Site::own_or_served(context, &self.folder_name(), Some(TimeMode::Recorded), Topics::Make)?;
         let brings_machines = site.wants_machines() && !self.post_only;
         let pipeline = brings_machines.then(|| Pipeline::start(context, &site)).transpose()?;
-        let log = &*site.log;
+        let log = &*site.patient_log(&context.stop);
         let mut options = PlanOptions::default();
         options.max_pending = options.max_pending.min(site.settings.max_pending);
         options.commands = self.limit.unwrap_or(options.commands);
