@@ -29,7 +29,6 @@ mod pipeline;
 mod point;
 mod posting;
 mod progress;
-mod random;
 mod reading;
 mod reservations;
 mod site;

@@ -136,6 +136,14 @@ impl KafkaLog {
         topics::create(&Client::new(options.clone())?)
     }
 
+    /// Deletes the topics, with all that is in them: for logs that a benchmark or a test made for itself.
+    ///
+    /// # Errors
+    /// As [`Self::create_topics`].
+    pub fn delete_topics(options: &KafkaOptions) -> Result<(), LogError> {
+        topics::delete(&Client::new(options.clone())?)
+    }
+
     /// Compares the topics with the catalogue and the options.
     ///
     /// # Errors

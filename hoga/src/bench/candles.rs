@@ -8,10 +8,10 @@ use super::timing::{Each, Spread, on_core, per_second};
 use crate::cli::Context;
 use crate::exit::Failure;
 use crate::progress::Progress;
-use crate::random::Random;
 use hoga_core::candles::Candles;
 use hoga_core::records::{CandleSource, Clock, Side as TickSide, Tick};
 use hoga_core::{Body, Decimal, Effects, Input, Machine, Record, Settings, Symbol, Timestamp};
+use hoga_simulation::Random;
 
 const EXCLUDED: &str = "making the ticks, encoding and hashing of candles, logs";
 const SYMBOLS: u64 = 2_000;

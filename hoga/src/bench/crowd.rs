@@ -10,12 +10,12 @@
 //!
 //! Left out on purpose: a base asset for each symbol; all share one, so that an account is funded once.
 
-use crate::random::Random;
 use hoga_core::records::{
     AmendOrder, AssetListing, CancelOrder, Clock, Deposit, FeeSchedule, InstrumentListing, OrderType, Phase,
     PhaseChange, PlaceOrder, ReduceOrder, SelfMatchPrevention, Side, TimeInForce,
 };
 use hoga_core::{AccountId, AssetCode, ClientId, Decimal, Record, Symbol, Timestamp};
+use hoga_simulation::Random;
 use std::ops::Range;
 
 /// The middle of every symbol, in ticks of one.

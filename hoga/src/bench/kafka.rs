@@ -10,7 +10,7 @@ pub mod hop;
 pub mod order_to_answer;
 pub mod order_to_execution;
 pub mod pipeline;
-pub mod place;
+mod place;
 pub mod row;
 pub mod ticks;
 pub mod warm;

@@ -4,7 +4,7 @@
 //! 1. The same seed, connection, direction and place give the same fate.
 //! 2. Only requests whose repeat the protocol allows are repeated: of produce, fetch, list-offsets and metadata.
 
-use crate::random::Random;
+use hoga_simulation::Random;
 
 /// Which way a frame goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn fate(seed: u64, connection: u64, way: Way, place: u64) -> Fate {
     let (mut random, mut character) = (Random::new(mixed), Random::new(seed));
     let [delays, holds, repeats, cuts] =
         [character.below(200), character.below(6), character.below(80), character.below(4)];
-    let (pick, extent) = (random.below(1_000), random.next());
+    let (pick, extent) = (random.below(1_000), random.bits());
     match way {
         _ if pick < delays => Fate::Delay(1 + extent % 60),
         _ if pick < delays + holds => Fate::HoldBack(300 + extent % 2_500),

@@ -5,8 +5,8 @@
 //! 2. Every fail point comes once before any comes twice.
 
 use super::occasion::{Occasion, occasion};
-use crate::random::Random;
 use hoga_runtime::FailPoint;
+use hoga_simulation::Random;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -219,10 +219,10 @@ impl Schedule {
                 Act::Point { who, point, passes: self.random.below(most + 1) }
             }
             Sort::Late => Act::Late { who: who(random, &Kind::ALL), asleep_ms: random.below(2_000) },
-            Sort::BrokerKill => Act::BrokerKill { pick: random.next(), away_ms: random.below(3_000) },
-            Sort::BrokerPause => Act::BrokerPause { pick: random.next(), ms: 500 + random.below(6_000) },
-            Sort::BrokerRestart => Act::BrokerRestart { pick: random.next() },
-            Sort::Frames => Act::Frames { seed: random.next(), ms: 3_000 + random.below(3_000) },
+            Sort::BrokerKill => Act::BrokerKill { pick: random.bits(), away_ms: random.below(3_000) },
+            Sort::BrokerPause => Act::BrokerPause { pick: random.bits(), ms: 500 + random.below(6_000) },
+            Sort::BrokerRestart => Act::BrokerRestart { pick: random.bits() },
+            Sort::Frames => Act::Frames { seed: random.bits(), ms: 3_000 + random.below(3_000) },
         }
     }
 

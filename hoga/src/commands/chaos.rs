@@ -6,13 +6,13 @@
 //! 2. The first finding ends it with 1; then everything is kept, and told where.
 //! 3. Its processes end with it.
 
-use crate::bench::kafka::place;
 use crate::chaos::{Arena, Plan, Schedule, Setup, Sort, Totals};
 use crate::cli::Context;
 use crate::config::Source;
 use crate::exit::Failure;
 use crate::posting::now;
 use crate::site::kafka_options;
+use hoga_topics::KafkaLog;
 use indicatif::HumanCount;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -176,7 +176,8 @@ fn clear(own: &Context, folder: &Path) {
     std::fs::remove_dir_all(folder).unwrap_or_else(|error| left(&folder.display().to_string(), error.to_string()));
     // Where there are no topics there is nothing to delete.
     let Ok(options) = kafka_options(own) else { return };
-    place::delete(&[&options]).unwrap_or_else(|why| left(&format!("the log {}*", options.topic_prefix), why));
+    KafkaLog::delete_topics(&options)
+        .unwrap_or_else(|why| left(&format!("the log {}*", options.topic_prefix), why.to_string()));
 }
 
 /// The context of a log and a folder that no other run has.

@@ -5,12 +5,12 @@
 //! 2. What it sends keeps tick, lot and least notional; whether it is affordable, or its order still open, is for
 //!    the exchange to say.
 
-use crate::random::Random;
 use hoga_core::records::{
     AssetListing, CancelOrder, Deposit, FeeSchedule, InstrumentListing, OrderType, Phase, PhaseChange, PlaceOrder,
     SelfMatchPrevention, Side, TimeInForce,
 };
 use hoga_core::{AccountId, AssetCode, ClientId, Decimal, Record, Symbol, Timestamp};
+use hoga_simulation::Random;
 
 /// How many accounts trade.
 pub const ACCOUNTS: u32 = 1_000;
@@ -142,7 +142,7 @@ impl Generator {
 
     fn cancel(&mut self, valid_until: Timestamp) -> CancelOrder {
         let (account, orig_client_order_id) = self.recent[self.random.below(CANCEL_FROM as u64) as usize].clone();
-        let client_order_id = ClientId::unchecked(&format!("c{}-{:x}", self.run, self.random.next()));
+        let client_order_id = ClientId::unchecked(&format!("c{}-{:x}", self.run, self.random.bits()));
         CancelOrder { account, client_order_id, valid_until, orig_client_order_id }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Left out on purpose: what came of it. A generator that knew would leave out what should not happen.
 
-use crate::rng::Rng;
+use crate::random::Random;
 use crate::script::Post;
 use hoga_core::records::{OrderType, Phase, SelfMatchPrevention, Side, TimeInForce};
 
@@ -154,54 +154,54 @@ impl Flow {
     }
 
     /// A member's command, or a deposit or withdrawal.
-    pub fn command(&mut self, rng: &mut Rng) -> Post {
-        let account = if rng.chance(15) { ACCOUNTS[5] } else { ACCOUNTS[rng.below(5) as usize] }.to_owned();
-        let valid_ms = match rng.below(100) {
-            0..6 => rng.between(1, 400),
-            6..8 => rng.between(590_000, 720_000),
-            _ => rng.between(2_000, 120_000),
+    pub fn command(&mut self, random: &mut Random) -> Post {
+        let account = if random.chance(15) { ACCOUNTS[5] } else { ACCOUNTS[random.below(5) as usize] }.to_owned();
+        let valid_ms = match random.below(100) {
+            0..6 => random.between(1, 400),
+            6..8 => random.between(590_000, 720_000),
+            _ => random.between(2_000, 120_000),
         };
-        match rng.below(100) {
-            0..66 => self.place(rng, account, valid_ms),
-            66..78 => self.amend(rng, valid_ms),
+        match random.below(100) {
+            0..66 => self.place(random, account, valid_ms),
+            66..78 => self.amend(random, valid_ms),
             78..83 => {
-                let Placed { account, id: orig, market, .. } = self.target(rng);
-                let quantity = market.quantity(i128::from(rng.between(0, 3)));
+                let Placed { account, id: orig, market, .. } = self.target(random);
+                let quantity = market.quantity(i128::from(random.between(0, 3)));
                 Post::Reduce { account, id: self.id("r"), valid_ms, orig, quantity }
             }
             83..94 => {
-                let Placed { account, id: orig, .. } = self.target(rng);
+                let Placed { account, id: orig, .. } = self.target(random);
                 Post::Cancel { account, id: self.id("c"), valid_ms, orig }
             }
             94..96 => {
                 // Cancels an id that comes later, or never.
-                let orig = format!("o{}", self.ids + 1 + rng.below(3) as u32);
+                let orig = format!("o{}", self.ids + 1 + random.below(3) as u32);
                 Post::Cancel { account, id: self.id("c"), valid_ms, orig }
             }
-            96..99 => self.transfer(rng, account, valid_ms),
-            _ => Post::Junk { account, bytes: 1 + rng.below(40) as u8 },
+            96..99 => self.transfer(random, account, valid_ms),
+            _ => Post::Junk { account, bytes: 1 + random.below(40) as u8 },
         }
     }
 
     /// An order that was placed before, more often a late one than an early one.
-    fn target(&self, rng: &mut Rng) -> Placed {
+    fn target(&self, random: &mut Random) -> Placed {
         if self.placed.is_empty() {
             let (account, id) = (ACCOUNTS[0].into(), "o1".into());
             return Placed { account, id, market: &MARKETS[0], ticks: 0, lots: 1 };
         }
         let last = self.placed.len() as u64 - 1;
-        let back = rng.below(12).min(rng.below(last + 1));
+        let back = random.below(12).min(random.below(last + 1));
         self.placed[(last - back) as usize].clone()
     }
 
-    fn place(&mut self, rng: &mut Rng, account: String, valid_ms: i64) -> Post {
-        let market = rng.pick(&MARKETS);
-        let side = *rng.pick(Side::ALL);
-        let id = if rng.chance(30) && !self.placed.is_empty() { self.target(rng).id } else { self.id("o") };
-        let (lots, ticks) = (i128::from(rng.between(1, 7)), i128::from(rng.between(-4, 5)));
+    fn place(&mut self, random: &mut Random, account: String, valid_ms: i64) -> Post {
+        let market = random.pick(&MARKETS);
+        let side = *random.pick(Side::ALL);
+        let id = if random.chance(30) && !self.placed.is_empty() { self.target(random).id } else { self.id("o") };
+        let (lots, ticks) = (i128::from(random.between(1, 7)), i128::from(random.between(-4, 5)));
         self.placed.push(Placed { account: account.clone(), id: id.clone(), market, ticks, lots });
-        let order_type = if rng.chance(90) { OrderType::Market } else { OrderType::Limit };
-        let time_in_force = match (order_type, rng.below(100)) {
+        let order_type = if random.chance(90) { OrderType::Market } else { OrderType::Limit };
+        let time_in_force = match (order_type, random.below(100)) {
             (OrderType::Market, 0..60) => TimeInForce::Ioc,
             (OrderType::Market, _) => TimeInForce::Fok,
             (_, 0..62) => TimeInForce::Gtc,
@@ -213,8 +213,8 @@ impl Flow {
         let (limit, buys) = (order_type == OrderType::Limit, side == Side::Buy);
         let price = limit.then(|| market.price(ticks));
         let quantity = (limit || !buys || fok).then(|| market.quantity(lots));
-        let spends = (!limit && buys) || (!limit && fok && rng.chance(500));
-        let amount = spends.then(|| market.amount(lots, rng));
+        let spends = (!limit && buys) || (!limit && fok && random.chance(500));
+        let amount = spends.then(|| market.amount(lots, random));
         let may_rest = matches!(time_in_force, TimeInForce::Gtc | TimeInForce::Day);
         let place = Post::Place {
             account,
@@ -224,37 +224,41 @@ impl Flow {
             side,
             order_type,
             time_in_force,
-            post_only: limit && may_rest && rng.chance(100),
-            self_match: if rng.chance(400) { SelfMatchPrevention::None } else { *rng.pick(SelfMatchPrevention::ALL) },
+            post_only: limit && may_rest && random.chance(100),
+            self_match: if random.chance(400) {
+                SelfMatchPrevention::None
+            } else {
+                *random.pick(SelfMatchPrevention::ALL)
+            },
             price,
             quantity,
             amount,
         };
-        if rng.chance(40) { mistaken(place, market, rng) } else { place }
+        if random.chance(40) { mistaken(place, market, random) } else { place }
     }
 
-    fn amend(&mut self, rng: &mut Rng, valid_ms: i64) -> Post {
-        let Placed { account, id: orig, market, ticks, lots } = self.target(rng);
+    fn amend(&mut self, random: &mut Random, valid_ms: i64) -> Post {
+        let Placed { account, id: orig, market, ticks, lots } = self.target(random);
         // Some in another instrument's units.
-        let market = if rng.chance(60) { rng.pick(&MARKETS) } else { market };
-        let ticks = if rng.chance(300) { ticks } else { i128::from(rng.between(-4, 5)) };
-        let price = rng.chance(600).then(|| market.price(ticks));
+        let market = if random.chance(60) { random.pick(&MARKETS) } else { market };
+        let ticks = if random.chance(300) { ticks } else { i128::from(random.between(-4, 5)) };
+        let price = random.chance(600).then(|| market.price(ticks));
         // More often more than less: what is filled counts too.
-        let lots = (lots + i128::from(rng.between(-3, 5))).max(1);
-        let quantity = (price.is_none() || rng.chance(600)).then(|| market.quantity(lots));
+        let lots = (lots + i128::from(random.between(-3, 5))).max(1);
+        let quantity = (price.is_none() || random.chance(600)).then(|| market.quantity(lots));
         Post::Amend { account, id: self.id("m"), valid_ms, orig, price, quantity }
     }
 
-    fn transfer(&mut self, rng: &mut Rng, account: String, valid_ms: i64) -> Post {
-        let (asset, digits, _) = *rng.pick(&ASSETS);
-        let asset = if rng.chance(50) { "XRP".to_owned() } else { asset.to_owned() };
+    fn transfer(&mut self, random: &mut Random, account: String, valid_ms: i64) -> Post {
+        let (asset, digits, _) = *random.pick(&ASSETS);
+        let asset = if random.chance(50) { "XRP".to_owned() } else { asset.to_owned() };
         let unit = 10i128.pow(10 - u32::from(digits));
-        let amount = match rng.below(10) {
+        let amount = match random.below(10) {
             0 => text(unit / 10 + 1),
-            1..4 => text(unit * i128::from(rng.between(1, 500_000_000))),
-            _ => text(unit * i128::from(rng.between(1, 100_000))),
+            1..4 => text(unit * i128::from(random.between(1, 500_000_000))),
+            _ => text(unit * i128::from(random.between(1, 100_000))),
         };
-        if rng.chance(500) {
+        if random.chance(500) {
             Post::Deposit { account, id: self.id("d"), valid_ms, asset, amount }
         } else {
             Post::Withdraw { account, id: self.id("w"), valid_ms, asset, amount }
@@ -262,63 +266,67 @@ impl Flow {
     }
 
     /// A command of the operator. A symbol that is not open opens again sooner than another closes.
-    pub fn operation(&mut self, rng: &mut Rng) -> Post {
+    pub fn operation(&mut self, random: &mut Random) -> Post {
         let id = self.id("x");
         if let Some(symbol) = self.closed.pop()
-            && rng.chance(900)
+            && random.chance(900)
         {
             return Post::Phase { id, symbol: symbol.into(), phase: Phase::Open };
         }
-        let market = rng.pick(&MARKETS);
-        match rng.below(10) {
+        let market = random.pick(&MARKETS);
+        match random.below(10) {
             0..6 => {
                 self.closed.push(market.symbol);
-                Post::Phase { id, symbol: market.symbol.into(), phase: *rng.pick(Phase::ALL) }
+                Post::Phase { id, symbol: market.symbol.into(), phase: *random.pick(Phase::ALL) }
             }
             6 => {
-                let ppm = rng.between(0, 3_000) as u32;
+                let ppm = random.between(0, 3_000) as u32;
                 Post::Fees { id, name: "spot".into(), maker_ppm: ppm, taker_ppm: ppm * 2 }
             }
-            7 => market.listing(id, ["spot", "dear", "unknown"][rng.below(3) as usize]),
+            7 => market.listing(id, ["spot", "dear", "unknown"][random.below(3) as usize]),
             8 => Post::Phase { id, symbol: "NO-SUCH".into(), phase: Phase::Open },
             // An id that was used for something else.
-            _ => Post::Asset { id: format!("x{}", 1 + rng.below(u64::from(self.ids))), asset: "KRW".into(), digits: 3 },
+            _ => Post::Asset {
+                id: format!("x{}", 1 + random.below(u64::from(self.ids))),
+                asset: "KRW".into(),
+                digits: 3,
+            },
         }
     }
 
     /// A trade of an outside venue, some of them long ago.
-    pub fn tick(&mut self, rng: &mut Rng) -> Post {
+    pub fn tick(&mut self, random: &mut Random) -> Post {
         self.ticks += 1;
-        let market = rng.pick(&MARKETS);
-        let ago_ms = match rng.below(10) {
-            0..7 => rng.between(0, 100),
-            7..9 => rng.between(500, 6_000),
-            _ => rng.between(-70_000, 300_000),
+        let market = random.pick(&MARKETS);
+        let ago_ms = match random.below(10) {
+            0..7 => random.between(0, 100),
+            7..9 => random.between(500, 6_000),
+            _ => random.between(-70_000, 300_000),
         };
         Post::Tick {
             symbol: market.symbol.into(),
-            venue: (*rng.pick(&["upbit", "krx"])).into(),
+            venue: (*random.pick(&["upbit", "krx"])).into(),
             sequence: self.ticks,
             ago_ms,
-            price: market.price(i128::from(rng.between(-4, 5))),
-            quantity: market.quantity(i128::from(rng.between(1, 7))),
+            price: market.price(i128::from(random.between(-4, 5))),
+            quantity: market.quantity(i128::from(random.between(1, 7))),
         }
     }
 }
 
 impl Market {
     /// About what so many lots cost.
-    fn amount(&self, lots: i128, rng: &mut Rng) -> String {
+    fn amount(&self, lots: i128, random: &mut Random) -> String {
         let digits = ASSETS.iter().find(|(asset, ..)| *asset == self.assets.1).expect("its quote is listed").1;
         let unit = 10i128.pow(10 - u32::from(digits));
         let about = self.middle * self.tick.1 / 10_000_000_000 * lots * self.lot.1;
-        let off = about / 100 * i128::from(rng.between(-3, 8));
+        let off = about / 100 * i128::from(random.between(-3, 8));
         text((about + off) / unit * unit)
     }
 }
 
 /// A place with a mistake in it.
-fn mistaken(place: Post, market: &Market, rng: &mut Rng) -> Post {
+fn mistaken(place: Post, market: &Market, random: &mut Random) -> Post {
     let Post::Place { account, id, valid_ms, symbol, side, order_type, time_in_force, post_only, self_match, .. } =
         &place
     else {
@@ -328,7 +336,7 @@ fn mistaken(place: Post, market: &Market, rng: &mut Rng) -> Post {
     let (mut symbol, mut price, mut quantity, mut amount) =
         (symbol.clone(), price.clone(), quantity.clone(), amount.clone());
     let mut account = account.clone();
-    match rng.below(8) {
+    match random.below(8) {
         0 => price = price.map(|_| text(market.middle * market.tick.1 + 7)),
         1 => quantity = quantity.map(|_| text(market.lot.1 + 1)),
         2 => amount = Some("1".into()),

@@ -24,7 +24,7 @@ mod node;
 mod outcome;
 mod post;
 mod producer;
-mod rng;
+mod random;
 mod run;
 mod script;
 mod settings;
@@ -37,6 +37,7 @@ mod twist;
 
 pub use generate::generate;
 pub use outcome::{Failure, Report};
+pub use random::Random;
 pub use run::run;
 pub use script::{Act, Damage, Forgery, Post, Script, ScriptError, Setup, Spoiling, Trouble, Way};
 pub use shrink::{attempt, shrink};

@@ -1,4 +1,4 @@
-//! Making the topics and checking them.
+//! Making the topics, checking and deleting them.
 //!
 //! Whatever is wrong is named with the command that mends it: one of Kafka's own, because whoever may change a cluster
 //! has those. The number of partitions is never mended: keys would move.
@@ -46,6 +46,23 @@ pub(super) fn create(client: &Client) -> Result<Vec<String>, LogError> {
     }
     await_leaders(client, &made)?;
     Ok(made)
+}
+
+/// Deletes all of the log's, with all that is in them.
+pub(super) fn delete(client: &Client) -> Result<(), LogError> {
+    let failed = |error| client.failed("deleting the topics", &error);
+    let names: Vec<&str> = client.names().map(|(name, _)| name).collect();
+    let answers = client.administer(|admin, options| wait(admin.delete_topics(&names, options))).map_err(failed)?;
+    for answer in answers {
+        match answer {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+            Err((name, code)) => {
+                let what = format!("deleting the topic {name}");
+                return Err(client.failed_needing(&what, "Delete", &name, &KafkaError::AdminOp(code)));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Until each partition of these topics has a leader.

@@ -5,15 +5,9 @@
 
 use crate::exit::Failure;
 use hoga_core::Topic;
-use hoga_topics::catalogue;
 use hoga_topics::kafka::{KafkaLog, KafkaOptions};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
-use std::time::{Duration, SystemTime};
-
-/// How long Kafka may take to delete topics.
-const DELETE_TIMEOUT: Duration = Duration::from_secs(20);
+use std::time::SystemTime;
 
 /// Two sets of topics.
 pub struct Place {
@@ -38,9 +32,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Err(why) = delete(&[&self.ours, &self.bare]) {
-            let (ours, bare) = (&self.ours.topic_prefix, &self.bare.topic_prefix);
-            tracing::warn!("the topics {ours}* and {bare}* are left behind, delete them: {why}");
+        for set in [&self.ours, &self.bare] {
+            if let Err(why) = KafkaLog::delete_topics(set) {
+                tracing::warn!("the topics {}* are left behind, delete them: {why}", set.topic_prefix);
+            }
         }
     }
 }
@@ -58,18 +53,4 @@ pub fn client(options: &KafkaOptions) -> ClientConfig {
     }
     config.set("bootstrap.servers", &options.brokers).set("client.id", "hoga-bench");
     config
-}
-
-/// Deletes all topics of these sets, which are on one Kafka.
-pub fn delete(sets: &[&KafkaOptions]) -> Result<(), String> {
-    let Some(first) = sets.first() else { return Ok(()) };
-    let admin: AdminClient<DefaultClientContext> = client(first).create().map_err(|error| error.to_string())?;
-    let names = sets.iter().flat_map(|set| catalogue::all().map(|spec| name(set, spec.topic)));
-    let names: Vec<String> = names.collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let options = AdminOptions::new().operation_timeout(Some(DELETE_TIMEOUT));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
-    let answers = runtime.block_on(admin.delete_topics(&names, &options)).map_err(|error| error.to_string())?;
-    let refused = answers.into_iter().find_map(Result::err);
-    refused.map_or(Ok(()), |(topic, code)| Err(format!("{topic}: {code}")))
 }
