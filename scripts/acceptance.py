@@ -222,11 +222,14 @@ def workload(point, hoga, deadline=300):
 
 
 def audit(point, hoga):
-    """Replay hash = live hash, held = the holds of open orders (both by hash --state), the ledger sums to zero."""
+    """Replay hash = live hash, held = the holds of open orders (both by hash --state), the ledger sums to zero, and what
+    was written is what its input gives."""
     out, _ = hoga.run("hash", "--state", deadline=300)
     figure(point, "replay hash = live hash, held = open holds", out.strip().splitlines()[-1].split()[-1])
     hoga.run("balances", deadline=60)
     figure(point, "ledger sums to zero", "yes")
+    out, _ = hoga.run("reconcile", deadline=300)
+    figure(point, "hoga reconcile", "all equal", out.endswith("all equal\n"))
 
 
 def kill(point, fresh, expected, seconds, rounds, chance):
