@@ -84,7 +84,7 @@ impl Member {
             Kind::Matching => &["matching"],
             Kind::Candles => &["candles"],
         };
-        let words = [&["run"], kinds, &["--partitions", ["0-1", "2-3"][self.who.half]]].concat();
+        let words = [&["run"], kinds, &["--dies-with-parent", "--partitions", ["0-1", "2-3"][self.who.half]]].concat();
         let mut command = self.launch.command(&words);
         if let Some(point) = fail_point {
             command.env(FAIL_POINT, point);

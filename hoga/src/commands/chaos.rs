@@ -4,7 +4,7 @@
 //! 1. It works in a log and a folder of its own; what else is on that Kafka is not touched, and brokers only with
 //!    `--brokers-dir`.
 //! 2. The first finding ends it with 1; then everything is kept, and told where.
-//! 3. Its processes end with it.
+//! 3. Its processes end with it, however it ends.
 
 use crate::chaos::{Arena, Plan, Schedule, Setup, Sort, Totals};
 use crate::cli::Context;

@@ -20,6 +20,7 @@ use crate::pipeline::Pipeline;
 use crate::site::{MAIN, Site, Topics};
 use hoga_core::MachineKind;
 use hoga_runtime::Role;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use seats::{Kinds, PartitionList, Plan, plan};
 use sharing::Sharing;
 use std::io::{self, Write};
@@ -46,6 +47,9 @@ pub struct Args {
     /// Share the partitions out among all processes that name the same consumer group; each stands by for the others
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
+    /// Die, as by kill -9, when the process that started this one is gone
+    #[arg(long, hide = true)]
+    dies_with_parent: bool,
 }
 
 impl Args {
@@ -55,6 +59,10 @@ impl Args {
             return Err(Failure::Usage(
                 "processes of their own need a log that they share: name its Kafka with --kafka HOST:PORT or HOGA_KAFKA; in a data folder `hoga up` runs all machines".into(),
             ));
+        }
+        if self.dies_with_parent {
+            set_parent_process_death_signal(Some(Signal::KILL))
+                .map_err(|error| Failure::Unavailable(format!("watching the parent process: {error}")))?;
         }
         let site = Site::own(context, MAIN, None, Topics::MustBeThere)?;
         let kinds: Vec<MachineKind> = Kinds::machines(&self.kinds);

@@ -5,7 +5,7 @@ use crate::kafka::{Running, kafka_wanted};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts");
 
@@ -47,6 +47,30 @@ fn what_is_planted_is_found_and_told_where() {
     for told in ["TORN journal/", "found in round", "judge it again: ", "do it again: hoga chaos --kafka "] {
         assert!(err.contains(told), "{told:?} is not in {err}");
     }
+}
+
+#[test]
+fn its_processes_end_with_it_however_it_ends() {
+    let Some(brokers) = kafka_wanted() else { return };
+    let place = Place::new();
+    let running = Running::begin(&mut chaos(&place, &brokers, "--plan late=20"));
+    let folder = folder_of(&running.says("seed 1"));
+    running.says("round 1 of 20");
+    let prefix = prefix_of(&folder);
+    assert!(commands_with(&prefix) >= 8, "its processes name their log");
+    drop(running);
+    let started = Instant::now();
+    while commands_with(&prefix) > 0 {
+        assert!(started.elapsed() < Duration::from_secs(60), "processes of {prefix} live on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// How many processes have this in their command line.
+fn commands_with(text: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").expect("a Linux").filter_map(Result::ok);
+    let commands = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    commands.filter(|command| String::from_utf8_lossy(command).contains(text)).count()
 }
 
 #[test]
