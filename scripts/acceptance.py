@@ -34,6 +34,13 @@ def figure(point, what, value, good=True):
         failures.append(f"{point}: {what}: {value}")
 
 
+def end_in_order_when_asked():
+    """Ctrl-C and SIGTERM interrupt, so that what was started is stopped; in the background of a script too, where
+    Ctrl-C is ignored unless a program says otherwise."""
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)
+
+
 class TookTooLong(RuntimeError):
     """A command was asked to end because its time was over."""
 
@@ -87,6 +94,7 @@ def run_points(points, flags, **options):
     asked = parser.parse_args()
     if not MBO.exists():
         sys.exit(f"{DATA}: the recorded flow is not there; set HOGA_TEST_DATA")
+    end_in_order_when_asked()
     given = Given(build(*flags), pathlib.Path(tempfile.mkdtemp(prefix="hoga-accept-")), asked)
     print(f"seed {asked.seed}")
     for name in asked.only or points:
