@@ -59,3 +59,46 @@ fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    // Built as the targets are it needs what their instrumentation calls.
+    use libfuzzer_sys as _;
+
+    /// What nobody looks at the compiler leaves out.
+    fn allocate(bytes: u64) {
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(bytes as usize)));
+    }
+
+    #[test]
+    fn an_input_has_room_within_the_limits() {
+        within_limits(b"", |_| allocate(MAX_MEMORY));
+    }
+
+    #[test]
+    #[should_panic(expected = "too much memory: 67108865 bytes for an input of 3")]
+    fn memory_that_is_asked_for_and_never_touched_counts() {
+        within_limits(b"abc", |_| allocate(MAX_MEMORY + 1));
+    }
+
+    #[test]
+    #[should_panic(expected = "too slow")]
+    fn what_takes_too_long_each_time_is_too_slow() {
+        within_limits(b"", |_| {
+            let begun = cpu_time();
+            while cpu_time() - begun <= MAX_TIME {}
+        });
+    }
+
+    #[test]
+    fn what_is_slow_once_is_not() {
+        static SLOW: std::sync::Once = std::sync::Once::new();
+        within_limits(b"", |_| {
+            SLOW.call_once(|| {
+                let begun = cpu_time();
+                while cpu_time() - begun <= 2 * MAX_TIME {}
+            });
+        });
+    }
+}

@@ -56,7 +56,7 @@ pub(super) fn open(folder: &Path, layout: &Layout, segment_bytes: u64) -> Result
         let what = "its segments are gone although it was cut; restore the folder from a copy".into();
         return Err(LogError::Layout { folder: folder.display().to_string(), what });
     }
-    loading.check_starts(folder)?;
+    loading.check_ends(folder, newest.as_ref())?;
 
     // All checks have passed: from here on the folder may change.
     for kept in kept.values() {
@@ -248,13 +248,20 @@ impl Loading<'_> {
         Ok(())
     }
 
-    fn check_starts(&self, folder: &Path) -> Result<(), LogError> {
+    /// Whether each partition ends where its segments do: cuts and kept files tell of what stood in segments.
+    fn check_ends(&self, folder: &Path, newest: Option<&Newest>) -> Result<(), LogError> {
         for (slot, at) in self.slots.iter().enumerate() {
             let (start, end) = (self.starts[slot], self.ends[slot]);
-            if start > end {
-                let what = format!("{at} is cut at {start} but ends at {end}: what was durable is lost; {FROM_COPY}");
-                return Err(LogError::Layout { folder: folder.display().to_string(), what });
-            }
+            let written = newest.map_or(0, |newest| newest.next[slot]);
+            let told = if start > end {
+                format!("{at} is cut at {start} but ends at {end}")
+            } else if end > written {
+                format!("{at} is kept up to {end} but its segments end at {written}")
+            } else {
+                continue;
+            };
+            let what = format!("{told}: what was durable is lost; {FROM_COPY}");
+            return Err(LogError::Layout { folder: folder.display().to_string(), what });
         }
         Ok(())
     }

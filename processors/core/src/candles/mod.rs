@@ -45,6 +45,8 @@ use track::{Lifetime, Taken, Track};
 pub const MAX_EVENT_AHEAD_MS: i64 = 60_000;
 /// The most series (symbols, or symbols and venues) of a partition.
 pub const MAX_SERIES: usize = 100_000;
+/// The most characters of another state's settings in a message.
+const MAX_SHOWN: usize = 400;
 
 /// Trades that made no bar; other than zero is worth a look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,7 +244,9 @@ impl Machine for Candles {
         let (shape, state): (Shape, State) =
             postcard::from_bytes(bytes).map_err(|error| format!("state of {kind}: {error}"))?;
         if shape != self.shape {
-            return Err(format!("state of {kind} was made with {shape:?}, the settings are {:?}", self.shape));
+            // That of a damaged state may have any number of intervals.
+            let shape: String = format!("{shape:?}").chars().take(MAX_SHOWN).collect();
+            return Err(format!("state of {kind} was made with {shape}, the settings are {:?}", self.shape));
         }
         if state.series.iter().any(|series| series.tracks.len() != self.intervals.len()) {
             return Err(format!("state of {kind}: a series has not {} intervals", self.intervals.len()));

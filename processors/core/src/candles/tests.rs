@@ -316,6 +316,17 @@ fn foreign_records_and_states_are_refused() {
     assert!(machine.load(&[1, 2, 3]).unwrap_err().starts_with("state of tick-candles: "));
 }
 
+#[test]
+fn what_is_said_of_a_state_with_very_many_intervals_stays_short() {
+    let mut many = Candles::new(CandleSource::Ticks, 2, &settings(&[MINUTE]));
+    many.shape.intervals_ms = (1..=1_000).map(|n| n * MINUTE).collect();
+    assert!(format!("{:?}", many.shape).len() > 1_000);
+    let said = Candles::new(CandleSource::Ticks, 2, &settings(&[MINUTE])).load(&many.save()).unwrap_err();
+    assert!(said.starts_with("state of tick-candles was made with Shape { intervals_ms: [60000, 120000, "), "{said}");
+    assert!(said.contains(", the settings are Shape { intervals_ms: [60000], lateness_ms: 2000,"), "{said}");
+    assert!(said.len() < 1_000, "{said}");
+}
+
 /// One step of a random run: how far machine time goes on, and what comes (0: a clock).
 #[derive(Debug, Clone)]
 struct Step {

@@ -164,3 +164,23 @@ fn a_crash_while_segments_are_dropped_loses_nothing() {
     let error = EmbeddedLog::open(folder.path(), options()).unwrap_err().to_string();
     assert!(error.contains("of control/0 are missing"), "{error}");
 }
+
+#[test]
+fn kept_files_that_are_ahead_of_the_segments_are_refused() {
+    let folder = scratch();
+    drop(filled(folder.path()));
+    let old = picture(folder.path());
+    let log = filled(folder.path());
+    log.cut(SHORT, 780).unwrap();
+    drop(log);
+    let kept = folder.path().join("kept/control.log");
+    let mut mixed = old.clone();
+    mixed.insert(kept.clone(), picture(folder.path())[&kept].clone());
+    restore(folder.path(), &mixed);
+    let error = EmbeddedLog::open(folder.path(), options()).unwrap_err().to_string();
+    assert!(
+        error.contains("control/0 is kept up to 20 but its segments end at 10: what was durable is lost"),
+        "{error}"
+    );
+    assert!(picture(folder.path()) == mixed, "opening changed the folder");
+}
