@@ -206,6 +206,23 @@ fn a_late_trade_makes_a_further_final_revision_while_the_bar_is_kept() {
 }
 
 #[test]
+fn a_trade_in_the_moment_in_which_its_bar_becomes_final_is_late() {
+    check(
+        CandleSource::Ticks,
+        &[MINUTE],
+        "\
+600000 clock
+600500 trade A@x 600500 10 1
+661999 trade A@x 600600 9 1
+  A@x 1m 600000 r1 10/10/9/9 2 19 2
+662000 trade A@x 600700 8 1
+663000 clock
+  A@x 1m 600000 r2 10/10/8/8 3 27 3 final late=1
+",
+    );
+}
+
+#[test]
 fn a_trade_ahead_of_time_ends_no_bar() {
     let machine = check(
         CandleSource::Ticks,

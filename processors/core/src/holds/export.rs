@@ -189,3 +189,73 @@ fn import_strangers(windows: Vec<(AccountId, SavedWindow)>, crowd: Timestamp) ->
     }
     Ok(strangers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::script::{MARKET, Player};
+    use super::*;
+    use crate::ids::{ClientId, OrderId};
+    use crate::settings::Settings;
+
+    const MOST: i128 = (1 << 94) - 1;
+
+    /// Alice has an open order; FINE has as many digits as an asset may have. The player loads after each line.
+    const TRADING: &str = "
+        asset FINE 10
+        deposit alice d1 KRW 100000
+        deposit bob d1 BTC 10
+        place alice o1 KRW-BTC BUY LIMIT GTC price=1000 qty=10
+    ";
+
+    #[test]
+    fn a_state_that_does_not_fit_itself_is_refused() {
+        let mut player = Player::new(Settings::default());
+        player.play(MARKET);
+        let came = player.play(TRADING);
+        assert!(came.contains("to book: order 0-1") && !came.contains("STOP"), "{came}");
+        let bytes = player.holds.export();
+        let load = |change: fn(&mut Saved)| {
+            let mut saved: Saved = postcard::from_bytes(&bytes).unwrap();
+            change(&mut saved);
+            Holds::new(0, &Settings::default()).import(&postcard::to_stdvec(&saved).unwrap())
+        };
+        assert_eq!(load(|_| {}), Ok(()));
+        type Change = fn(&mut Saved);
+        let cases: &[(Change, &str)] = &[
+            (|s| s.layout += 1, "layout 2 with 0 bytes left over, expected 1"),
+            (|s| s.partition = 1, "it is of partition 1, this is 0"),
+            (|s| s.orders[0].account = s.accounts.len() as u32, "order 0-1: its account or instrument is not there"),
+            (|s| s.orders[0].instrument = s.instruments.len() as u32, "order 0-1: its account or instrument"),
+            (|s| s.orders.push(s.orders[0].clone()), "order 0-1 is there twice or was never numbered"),
+            (|s| s.orders[0].id = OrderId::new(1, 1), "order 1-1 is there twice or was never numbered"),
+            (|s| s.numbered = 0, "order 0-1 is there twice or was never numbered"),
+            (|s| s.orders[0].client_id = ClientId::unchecked("o9"), "order 0-1: its client id o9 is not remembered"),
+            (|s| s.orders[0].price = None, "order 0-1 is none that was placed"),
+            (|s| s.instruments.push(s.instruments[0].clone()), "instrument KRW-BTC is there twice, or refers"),
+            (|s| s.instruments[0].base = s.assets.len() as u32, "instrument KRW-BTC is there twice, or refers"),
+            (|s| s.instruments[0].schedule = s.schedules.len() as u32, "instrument KRW-BTC is there twice, or refers"),
+            (|s| s.assets.push(s.assets[0].clone()), "is there twice or has"),
+            (|s| s.assets[0].digits = 11, "is there twice or has 11 digits"),
+            (|s| s.assets[0].members = MOST + 1, "has more than can be summed"),
+            (|s| s.assets[0].external = -MOST - 1, "has more than can be summed"),
+            (|s| s.accounts[0].balances[0].1.total = MOST + 1, "account alice has more than can be summed"),
+            (|s| s.accounts[0].balances[0].0 = s.assets.len() as u32, "account alice is there twice, or a balance"),
+            (
+                |s| s.accounts[0].balances = vec![s.accounts[0].balances[0]; 2],
+                "account alice is there twice, or a balance",
+            ),
+            (|s| s.accounts[1].name = s.accounts[0].name.clone(), "account alice is there twice, or a balance"),
+        ];
+        for (change, expect) in cases {
+            let outcome = load(*change);
+            assert!(
+                outcome.as_ref().is_err_and(|error| error.contains(expect)),
+                "expected {expect:?}, got {outcome:?}"
+            );
+        }
+        let mut more = bytes.clone();
+        more.push(0);
+        let outcome = Holds::new(0, &Settings::default()).import(&more);
+        assert_eq!(outcome, Err("layout 1 with 1 bytes left over, expected 1".into()));
+    }
+}

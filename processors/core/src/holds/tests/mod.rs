@@ -10,7 +10,7 @@ mod model;
 mod pipeline;
 mod random;
 mod rng;
-mod script;
+pub(super) mod script;
 
 /// A test for each script.
 macro_rules! scripts {
