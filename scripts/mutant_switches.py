@@ -90,7 +90,7 @@ class Switches:
         begin, ending = offsets(text, found["function"]["span"])
         name = found["function"]["function_name"].rsplit("::", 1)[-1]
         head = re.compile(rf"\bfn\s+{re.escape(name)}\b").search(text, begin, ending)
-        opening = text.index("{", head.end()) + 1
+        opening = body(text, head.end())
         if re.search(r"\bconst\s[\w\s]*$", text[begin : head.start()]):
             mutant.outcome = "apart"
             return mutant
@@ -178,6 +178,15 @@ class Switches:
                     return len(new)
                 span = (span["expansion"] or {}).get("span")
         return 0
+
+
+def body(text: str, at: int) -> int:
+    """Where the body of a function begins whose name ends there; braces among its arguments are patterns."""
+    depth = 0
+    while text[at] != "{" or depth:
+        depth += (text[at] in "([") - (text[at] in ")]")
+        at += 1
+    return at + 1
 
 
 def offsets(text: str, span: dict) -> tuple[int, int]:

@@ -8,6 +8,7 @@ mod damaged;
 mod fake_book;
 mod model;
 mod pipeline;
+mod purge;
 mod random;
 mod rng;
 pub(super) mod script;
