@@ -161,6 +161,21 @@ fn the_time_of_any_record_publishes_what_clocks_would() {
 }
 
 #[test]
+fn a_second_clock_of_one_millisecond_publishes_nothing() {
+    check(
+        CandleSource::Executions,
+        &[MINUTE],
+        "\
+600000 clock
+600000 trade A 600000 100 1
+600000 clock
+600001 clock
+  A 1m 600000 r1 100/100/100/100 1 100 1
+",
+    );
+}
+
+#[test]
 fn open_and_close_follow_event_time_then_arrival() {
     check(
         CandleSource::Ticks,

@@ -235,6 +235,12 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "do not sum to zero: invariant 1")]
+    fn lines_of_one_asset_have_to_balance() {
+        assert_balanced(&[(LedgerAccount::Member, 0, -5), (LedgerAccount::Clearing, 0, 4)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "do not sum to zero: invariant 1")]
     fn lines_that_sum_to_zero_over_two_assets_alone_do_not_balance() {
         assert_balanced(&[(LedgerAccount::Member, 0, -5), (LedgerAccount::Clearing, 1, 5)]);
     }
