@@ -103,6 +103,22 @@ mod tests {
     }
 
     #[test]
+    fn only_what_fills_can_make_is_sound() {
+        for (charged, rounded_up_by, sound) in
+            [(0, 0, true), (5, 999_999, true), (5, 1_000_000, false), (-1, 0, false), (-1, 1_000_000, false)]
+        {
+            assert_eq!(FeeMeter { charged, rounded_up_by }.is_sound(), sound, "{charged}, {rounded_up_by}");
+        }
+    }
+
+    #[test]
+    fn what_was_rounded_up_pays_for_lots_that_follow() {
+        let mut meter = FeeMeter::default();
+        assert_eq!(meter.charge(1, 1), 1);
+        assert_eq!([FeeMeter::default(), meter].map(|meter| meter.affordable(1, 1, 1_000)), [999, 1_000]);
+    }
+
+    #[test]
     fn what_does_not_fit_is_none() {
         assert_eq!(FeeMeter::default().checked_most(i128::MAX, 2), None);
         assert_eq!(FeeMeter::default().checked_most(i128::from(i64::MAX) + 1, 1_000_000), None);

@@ -422,6 +422,9 @@ mod tests {
         assert!(digits(11, 0).starts_with("asset BTC has 11 digits"));
         assert!(digits(2, 0).starts_with("lot 0.001 is not a whole number of minor units of BTC, which has 2 digits"));
         assert!(listed(|l| (l.tick, l.lot) = (MAX_STEP, MAX_STEP)).is_ok(), "the greatest steps");
+        assert!(listed(|l| l.utc_offset_min = -MAX_UTC_OFFSET_MIN).is_ok(), "the widest zone");
+        let one_price = |l: &mut InstrumentListing| (l.min_price, l.max_price) = (Some(l.tick), Some(l.tick));
+        assert!(listed(one_price).is_ok(), "a band of one price");
         let wide = InstrumentListing { tick: MAX_STEP, lot: MAX_STEP, ..listing() };
         let refusal = Instrument::new(&wide, 8, 10).map_err(|e| e.to_string()).unwrap_err();
         assert!(refusal.contains("(below 2^63)"), "10^26 minor units: {refusal}");

@@ -245,3 +245,69 @@ impl Machine for Box<dyn Machine> {
 pub fn state_hash(machine: &dyn Machine) -> u64 {
     xxhash_rust::xxh3::xxh3_64(&machine.save())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Clock;
+    use crate::time::Timestamp;
+
+    /// Counts records; has a backlog while the count is odd, and stops at ten.
+    struct Counter(u8);
+
+    impl Machine for Counter {
+        fn kind(&self) -> MachineKind {
+            MachineKind::TickCandles
+        }
+
+        fn apply(&mut self, input: &Input<'_>, effects: &mut Effects) -> Result<(), Stop> {
+            self.0 += 1;
+            effects.emit(Topic::Candles, Clock { time: input.time });
+            if self.0 == 10 { Err(Stop("ten".into())) } else { Ok(()) }
+        }
+
+        fn has_backlog(&self) -> bool {
+            self.0 % 2 == 1
+        }
+
+        fn save(&self) -> Vec<u8> {
+            vec![self.0]
+        }
+
+        fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+            self.0 = *bytes.first().ok_or("nothing is there")?;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_boxed_machine_is_the_machine() {
+        let mut machine: Box<dyn Machine> = Box::new(Counter(0));
+        let (time, mut effects) = (Timestamp(7), Effects::default());
+        let record = Clock { time }.into();
+        let input = Input { offset: 0, time, append_time: time, key: b"", value: b"", body: Body::Record(&record) };
+        assert_eq!((machine.kind(), Machine::has_backlog(&machine)), (MachineKind::TickCandles, false));
+        let empty = Machine::save(&machine);
+        assert_eq!((Machine::apply(&mut machine, &input, &mut effects), effects.len()), (Ok(()), 1));
+        assert_eq!((Machine::has_backlog(&machine), Machine::save(&machine)), (true, vec![1]));
+        assert_ne!(Machine::save(&machine), empty);
+        assert_eq!((Machine::load(&mut machine, &[9]), Machine::save(&machine)), (Ok(()), vec![9]));
+        assert_eq!(Machine::load(&mut machine, &[]), Err("nothing is there".into()));
+        assert_eq!(Machine::apply(&mut machine, &input, &mut effects), Err(Stop("ten".into())));
+    }
+
+    #[test]
+    fn states_are_compared_by_the_hash_of_their_bytes() {
+        let hashes = [3, 3, 4].map(|count| state_hash(&Counter(count)));
+        assert!(hashes[0] == hashes[1] && hashes[1] != hashes[2], "{hashes:x?}");
+    }
+
+    #[test]
+    fn effects_are_empty_until_one_is_emitted_and_after_they_are_drained() {
+        let mut effects = Effects::default();
+        assert!(effects.is_empty());
+        effects.emit(Topic::Candles, Clock { time: Timestamp(1) });
+        assert!(!effects.is_empty());
+        assert_eq!((effects.drain().count(), effects.is_empty()), (1, true));
+    }
+}

@@ -114,6 +114,14 @@ mod tests {
         let weeks =
             Settings { candle_intervals_ms: vec![7 * DAY_MS, 1_000], candle_kept_bars: 0, ..Settings::default() };
         assert_eq!(weeks.check(), Ok(()));
+        let most = Settings {
+            candle_intervals_ms: (1..).filter(|s| 86_400 % s == 0).map(|s| s * 1_000).take(MAX_INTERVALS).collect(),
+            candle_lateness_ms: DAY_MS,
+            candle_kept_bars: MAX_KEPT_BARS,
+            utc_offset_min: -MAX_UTC_OFFSET_MIN,
+            ..Settings::default()
+        };
+        assert_eq!(most.check(), Ok(()), "what a message calls the most may be given");
         type Change = fn(&mut Settings);
         let cases: &[(Change, &str)] = &[
             (|s| s.max_open_orders = 0, "max_open_orders is 0"),

@@ -91,12 +91,18 @@ mod tests {
     #[test]
     fn time_never_goes_back_and_is_bounded_by_the_last_clock() {
         let mut clock = MachineClock::default();
+        assert_eq!(at(&mut clock, 900_000, None), 5_000);
+        assert_eq!((clock.has_clock(), clock.refused_clocks()), (false, 0));
         assert_eq!(at(&mut clock, 1_000_000, Some(1_000_000)), 1_000_000);
+        assert!(clock.has_clock());
         assert_eq!(at(&mut clock, 1_003_000, None), 1_003_000);
         assert_eq!(at(&mut clock, 1_002_000, None), 1_003_000, "invariant 1");
         assert_eq!(at(&mut clock, 9_000_000, None), 1_005_000, "invariant 2");
         assert_eq!(at(&mut clock, 1_006_000, Some(1_007_001)), 1_005_000, "invariant 3");
         assert_eq!(clock.refused_clocks(), 1);
+        assert_eq!(at(&mut clock, 1_006_000, Some(1_007_001)), 1_005_000);
+        assert_eq!(clock.refused_clocks(), 2);
         assert_eq!(at(&mut clock, 1_006_000, Some(1_006_500)), 1_006_000);
+        assert_eq!(clock.now(), Timestamp(1_006_000));
     }
 }

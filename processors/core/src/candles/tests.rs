@@ -161,6 +161,21 @@ fn the_time_of_any_record_publishes_what_clocks_would() {
 }
 
 #[test]
+fn a_second_clock_of_one_millisecond_publishes_nothing() {
+    check(
+        CandleSource::Executions,
+        &[MINUTE],
+        "\
+600000 clock
+600000 trade A 600000 100 1
+600000 clock
+600001 clock
+  A 1m 600000 r1 100/100/100/100 1 100 1
+",
+    );
+}
+
+#[test]
 fn open_and_close_follow_event_time_then_arrival() {
     check(
         CandleSource::Ticks,
@@ -203,6 +218,23 @@ fn a_late_trade_makes_a_further_final_revision_while_the_bar_is_kept() {
     );
     // At 842,000 the bar of 600,000 was 2 s + 3 minutes past its close; that it was published then is no way back in.
     assert_eq!(machine.counts(), Counts { dropped_late: 1, ..Counts::default() });
+}
+
+#[test]
+fn a_trade_in_the_moment_in_which_its_bar_becomes_final_is_late() {
+    check(
+        CandleSource::Ticks,
+        &[MINUTE],
+        "\
+600000 clock
+600500 trade A@x 600500 10 1
+661999 trade A@x 600600 9 1
+  A@x 1m 600000 r1 10/10/9/9 2 19 2
+662000 trade A@x 600700 8 1
+663000 clock
+  A@x 1m 600000 r2 10/10/8/8 3 27 3 final late=1
+",
+    );
 }
 
 #[test]

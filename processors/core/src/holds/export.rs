@@ -189,3 +189,132 @@ fn import_strangers(windows: Vec<(AccountId, SavedWindow)>, crowd: Timestamp) ->
     }
     Ok(strangers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::script::{MARKET, Player};
+    use super::*;
+    use crate::holds::orders::{Change, Pending};
+    use crate::ids::{ClientId, OrderId};
+    use crate::money::{Amount, Price, Quantity};
+    use crate::settings::Settings;
+
+    const MOST: i128 = (1 << 94) - 1;
+
+    /// Alice has an open order; FINE has as many digits as an asset may have. The player loads after each line.
+    const TRADING: &str = "
+        asset FINE 10
+        deposit alice d1 KRW 100000
+        deposit bob d1 BTC 10
+        place alice o1 KRW-BTC BUY LIMIT GTC price=1000 qty=10
+    ";
+
+    #[test]
+    fn a_state_that_does_not_fit_itself_is_refused() {
+        let mut player = Player::new(Settings::default());
+        player.play(MARKET);
+        let came = player.play(TRADING);
+        assert!(came.contains("to book: order 0-1") && !came.contains("STOP"), "{came}");
+        let bytes = player.holds.export();
+        let load = |change: fn(&mut Saved)| {
+            let mut saved: Saved = postcard::from_bytes(&bytes).unwrap();
+            change(&mut saved);
+            Holds::new(0, &Settings::default()).import(&postcard::to_stdvec(&saved).unwrap())
+        };
+        assert_eq!(load(|_| {}), Ok(()));
+        type Change = fn(&mut Saved);
+        let cases: &[(Change, &str)] = &[
+            (|s| s.layout += 1, "layout 2 with 0 bytes left over, expected 1"),
+            (|s| s.partition = 1, "it is of partition 1, this is 0"),
+            (|s| s.orders[0].account = s.accounts.len() as u32, "order 0-1: its account or instrument is not there"),
+            (|s| s.orders[0].instrument = s.instruments.len() as u32, "order 0-1: its account or instrument"),
+            (|s| s.orders.push(s.orders[0].clone()), "order 0-1 is there twice or was never numbered"),
+            (|s| s.orders[0].id = OrderId::new(1, 1), "order 1-1 is there twice or was never numbered"),
+            (|s| s.numbered = 0, "order 0-1 is there twice or was never numbered"),
+            (|s| s.orders[0].client_id = ClientId::unchecked("o9"), "order 0-1: its client id o9 is not remembered"),
+            (|s| s.orders[0].price = None, "order 0-1 is none that was placed"),
+            (|s| s.instruments.push(s.instruments[0].clone()), "instrument KRW-BTC is there twice, or refers"),
+            (|s| s.instruments[0].base = s.assets.len() as u32, "instrument KRW-BTC is there twice, or refers"),
+            (|s| s.instruments[0].schedule = s.schedules.len() as u32, "instrument KRW-BTC is there twice, or refers"),
+            (|s| s.assets.push(s.assets[0].clone()), "is there twice or has"),
+            (|s| s.assets[0].digits = 11, "is there twice or has 11 digits"),
+            (|s| s.assets[0].members = MOST + 1, "has more than can be summed"),
+            (|s| s.assets[0].external = -MOST - 1, "has more than can be summed"),
+            (|s| s.accounts[0].balances[0].1.total = MOST + 1, "account alice has more than can be summed"),
+            (|s| s.accounts[0].balances[0].0 = s.assets.len() as u32, "account alice is there twice, or a balance"),
+            (
+                |s| s.accounts[0].balances = vec![s.accounts[0].balances[0]; 2],
+                "account alice is there twice, or a balance",
+            ),
+            (|s| s.accounts[1].name = s.accounts[0].name.clone(), "account alice is there twice, or a balance"),
+        ];
+        let sums: &[(Change, &str)] = &[
+            (|s| s.orders[0].held += 1, "order 0-1 holds "),
+            (|s| s.accounts[1].balances[0].1.held = 1, "its orders hold 0"),
+            (|s| s.accounts[0].balances[0].1.total = 1, "account alice: "),
+            (|s| s.accounts[0].balances.clear(), "of nothing"),
+            (|s| s.assets[0].external -= 1, "sums to -1, its members to"),
+            (|s| (s.assets[0].members, s.assets[0].external) = (1, -1), "sums to 0, its members to 100000"),
+            (
+                |s| (s.assets[0].fees, s.assets[0].external) = (-1, s.assets[0].external + 1),
+                "sums to 0, its members to",
+            ),
+        ];
+        for (change, expect) in cases.iter().chain(sums) {
+            let outcome = load(*change);
+            assert!(
+                outcome.as_ref().is_err_and(|error| error.contains(expect)),
+                "expected {expect:?}, got {outcome:?}"
+            );
+        }
+        let mut more = bytes.clone();
+        more.push(0);
+        let outcome = Holds::new(0, &Settings::default()).import(&more);
+        assert_eq!(outcome, Err("layout 1 with 1 bytes left over, expected 1".into()));
+        assert!(player.play("asset WIDE 11").contains("11 digits are too many"));
+    }
+
+    #[test]
+    fn an_order_has_what_its_kind_has() {
+        let mut player = Player::new(Settings::default());
+        player.play(MARKET);
+        player.play(TRADING);
+        let came = player.play(
+            "place bob o1 KRW-BTC SELL MARKET IOC qty=5
+             place alice o2 KRW-BTC BUY MARKET IOC amount=50000",
+        );
+        assert!(came.contains("to book: order 0-3"), "{came}");
+        let orders: Vec<Order> = player.holds.orders.sorted().into_iter().cloned().collect();
+        let [limit, sell, buy] = [0, 1, 2];
+        let waits = |change| Pending { client_id: ClientId::unchecked("p"), change };
+        let amend = |price, quantity| Change::Amend { price, quantity };
+        type Make<'a> = &'a dyn Fn(&mut Order);
+        let cases: &[(usize, bool, Make<'_>)] = &[
+            (limit, true, &|_| {}),
+            (limit, true, &|o| (o.price, o.quantity) = (Some(Price(1)), Some(Quantity(1)))),
+            (limit, false, &|o| o.price = None),
+            (limit, false, &|o| o.quantity = None),
+            (limit, false, &|o| o.price = Some(Price(0))),
+            (limit, false, &|o| o.quantity = Some(Quantity(0))),
+            (limit, false, &|o| o.filled = Quantity(-1)),
+            (limit, false, &|o| o.filled_amount = -1),
+            (limit, true, &|o| o.pending.push(waits(amend(Some(Price(1)), Some(Quantity(1)))))),
+            (limit, false, &|o| o.pending.push(waits(amend(Some(Price(0)), Some(Quantity(1)))))),
+            (limit, false, &|o| o.pending.push(waits(amend(Some(Price(1)), Some(Quantity(0)))))),
+            (limit, true, &|o| o.pending.push(waits(Change::Reduce(Quantity(1))))),
+            (limit, false, &|o| o.pending.push(waits(Change::Reduce(Quantity(0))))),
+            (sell, true, &|_| {}),
+            (sell, false, &|o| o.quantity = None),
+            (sell, true, &|o| (o.amount, o.filled_amount) = (Some(Amount(1)), 5)),
+            (buy, true, &|_| {}),
+            (buy, false, &|o| o.amount = None),
+            (buy, true, &|o| o.filled_amount = 50_000),
+            (buy, false, &|o| o.filled_amount = 50_001),
+        ];
+        for (number, (order, sound, change)) in cases.iter().enumerate() {
+            let mut order = orders[*order].clone();
+            change(&mut order);
+            assert_eq!(order.is_sound(), *sound, "case {number}: {order:?}");
+        }
+    }
+}

@@ -222,3 +222,26 @@ fn assert_balanced(lines: &[Line]) {
         assert_eq!(sum, 0, "journal lines {lines:?} do not sum to zero: invariant 1");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_two_assets_may_balance_each() {
+        use LedgerAccount::*;
+        assert_balanced(&[(Member, 0, -5), (Member, 1, 7), (Clearing, 0, 5), (Clearing, 1, -7)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "do not sum to zero: invariant 1")]
+    fn lines_of_one_asset_have_to_balance() {
+        assert_balanced(&[(LedgerAccount::Member, 0, -5), (LedgerAccount::Clearing, 0, 4)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "do not sum to zero: invariant 1")]
+    fn lines_that_sum_to_zero_over_two_assets_alone_do_not_balance() {
+        assert_balanced(&[(LedgerAccount::Member, 0, -5), (LedgerAccount::Clearing, 1, 5)]);
+    }
+}

@@ -251,6 +251,36 @@ mod tests {
     }
 
     #[test]
+    fn a_full_window_matters_up_to_and_with_its_time() {
+        let mut window = Window::default();
+        window.raise_full_until(Timestamp(10));
+        let until = |now| window.export(Timestamp(now)).1;
+        assert_eq!([9, 10, 11].map(until), [Timestamp(10), Timestamp(10), Timestamp::default()]);
+        assert_eq!([9, 10, 11].map(|now| window.is_idle(Timestamp(now))), [false, false, true]);
+    }
+
+    #[test]
+    fn an_id_is_imported_once_and_has_a_name() {
+        let (mut list, full_until) = window(&[("a", 10), ("b", 10)]).export(Timestamp(1));
+        assert!(Window::import(list.clone(), full_until).is_ok());
+        list[1].id = id("a");
+        assert_eq!(
+            Window::import(list.clone(), full_until).err(),
+            Some("client id \"a\" is empty or there twice".into())
+        );
+        list[1].id = ClientId::default();
+        assert_eq!(Window::import(list, full_until).err(), Some("client id \"\" is empty or there twice".into()));
+    }
+
+    #[test]
+    fn where_an_open_order_is_kept_shows_in_no_export() {
+        let (mut one, mut other) = (window(&[("a", 10)]), window(&[("a", 10)]));
+        one.open(&id("a"), 1);
+        other.open(&id("a"), 2);
+        assert_eq!(one.export(Timestamp(1)), other.export(Timestamp(1)));
+    }
+
+    #[test]
     fn an_open_order_keeps_its_id_until_it_closes_and_until_its_time() {
         let mut window = window(&[("early", 10), ("late", 10)]);
         window.open(&id("early"), 1);

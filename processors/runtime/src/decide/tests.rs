@@ -112,3 +112,16 @@ fn a_standby_is_another_process_that_lives_and_lists_the_machine_unowned() {
     check("me> a:by me:own me:own me:own", true);
     check("me> a> me:own", false);
 }
+
+#[test]
+fn each_reason_has_its_words() {
+    let owner = || "b".to_owned();
+    for (why, words) in [
+        (Why::Unclaimed, "nobody has claimed it"),
+        (Why::Silent { owner: owner() }, "process b is silent"),
+        (Why::GivenAway { owner: owner() }, "process b gives it away"),
+        (Why::Wanted { owner: owner() }, "it is wanted here, process b has it"),
+    ] {
+        assert_eq!(why.to_string(), words);
+    }
+}

@@ -229,3 +229,67 @@ fn count<T: Ord + Clone>(counts: &mut BTreeMap<T, u64>, of: Option<&T>) {
         counts.insert(of.clone(), 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hoga_core::MachineKind;
+
+    fn of(account: &str, symbol: Option<&str>, what: What) -> Difference {
+        let channel = ChannelKey { machine: MachineKind::Holds, partition: 1 };
+        Difference {
+            kind: Some(RecordKind::HeldOrder),
+            cause: Some(7),
+            account: Some(AccountId::unchecked(account)),
+            symbol: symbol.map(Symbol::unchecked),
+            ..Difference::at(TopicPartition::new(Topic::Books, 2), 9, what).by(channel)
+        }
+    }
+
+    #[test]
+    fn each_difference_is_told_in_words() {
+        let field = |field: &str, one: &str, other: &str| FieldDifference {
+            field: field.into(),
+            one: one.into(),
+            other: other.into(),
+        };
+        let cases = [
+            (What::Changed(vec![]), "other bytes than are due"),
+            (What::Changed(vec![field("fee", "1", "2")]), "fee is 1, due is 2"),
+            (
+                What::Changed(vec![field("fee", "1", "2"), field("price", "3", "4")]),
+                "fee is 1, due is 2; price is 3, due is 4",
+            ),
+            (What::Key("a".into(), "b".into()), "its key is \"a\", due is \"b\""),
+            (What::Missing("{}".into()), "missing before this offset: {}"),
+            (What::Invented("{}".into()), "invented, nothing like it is due: {}"),
+            (What::Doubled, "doubled: the record before it once more, under another number"),
+            (What::Moved, "out of order: it is due in another place"),
+            (What::NoCause, "its cause does not stand before it"),
+            (What::Gap(5), "number 5 is missing: no reader accepts what the channel has from here on"),
+            (What::Broken("why".into()), "no reader goes on: why"),
+            (What::Stopped("why".into()), "its machine cannot go on: why"),
+            (What::Lost("a mark".into()), "a mark"),
+        ];
+        for (what, words) in cases {
+            let text = of("alice", Some("X"), what).to_string();
+            assert!(text.starts_with("books/2@9: HeldOrder of alice in X"), "{text}");
+            assert!(text.contains("caused by accounts/1@7") && text.ends_with(&format!(": {words}")), "{text}");
+        }
+        let place = Difference::at(TopicPartition::new(Topic::Books, 2), 9, What::NoCause);
+        assert_eq!(place.to_string(), "books/2@9: its cause does not stand before it");
+    }
+
+    #[test]
+    fn all_are_counted_and_the_first_are_kept() {
+        let mut differences = Differences::keeping(2);
+        for (account, symbol) in [("alice", Some("X")), ("bob", Some("X")), ("alice", None)] {
+            differences.add(of(account, symbol, What::Doubled));
+        }
+        let accounts = [("alice", 2), ("bob", 1)].map(|(name, count)| (AccountId::unchecked(name), count));
+        assert_eq!((differences.total, differences.first.len()), (3, 2));
+        assert_eq!(differences.topics, BTreeMap::from([(Topic::Books, 3)]));
+        assert_eq!(differences.accounts, BTreeMap::from(accounts));
+        assert_eq!(differences.symbols, BTreeMap::from([(Symbol::unchecked("X"), 2)]));
+    }
+}

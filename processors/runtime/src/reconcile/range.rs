@@ -51,3 +51,27 @@ impl Range {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hoga_core::Topic;
+
+    #[test]
+    fn a_range_is_from_its_first_record_up_to_the_one_after_its_last() {
+        let at = |partition| TopicPartition::new(Topic::Books, partition);
+        let named =
+            Range { from: Some(Point::Offsets([(at(0), 10)].into())), to: Some(Point::Offsets([(at(0), 20)].into())) };
+        let timed = Range { from: Some(Point::Time(Timestamp(10))), to: Some(Point::Time(Timestamp(20))) };
+        for (number, inside) in [(9, (false, false)), (10, (true, false)), (19, (true, false)), (20, (true, true))] {
+            let (offset, time) = (number, Timestamp(number as i64));
+            assert_eq!((named.begun(at(0), offset, Timestamp(0)), named.over(at(0), offset, Timestamp(0))), inside);
+            assert_eq!((timed.begun(at(0), 0, time), timed.over(at(0), 0, time)), inside);
+        }
+        // A partition that is not named is compared whole.
+        assert_eq!((named.begun(at(1), 0, Timestamp(0)), named.over(at(1), 99, Timestamp(0))), (true, false));
+        let before = |range: &Range, partition, start| range.wants_before(at(partition), start);
+        assert_eq!([9, 10, 11].map(|start| before(&named, 0, start)), [false, false, true]);
+        assert!(before(&named, 1, 0) && before(&timed, 0, 0) && before(&Range::default(), 0, 0));
+    }
+}

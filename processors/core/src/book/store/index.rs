@@ -126,6 +126,21 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    #[test]
+    fn ids_with_the_same_hash_are_told_apart() {
+        // Each step of Newton's method doubles the bits of the inverse; with it ids whose products are small are made.
+        let inverse = (0..5).fold(GOLDEN, |x, _| x.wrapping_mul(2u64.wrapping_sub(GOLDEN.wrapping_mul(x))));
+        let ids: Vec<OrderId> = (0..4).map(|product| OrderId(inverse.wrapping_mul(product))).collect();
+        assert!(ids.iter().all(|id| Index::hash(*id) == 0));
+        let mut index = Index::new();
+        for (place, id) in (0..).zip(&ids) {
+            index.insert(*id, place);
+        }
+        index.remove(ids[1], 1);
+        let found: Vec<_> = ids.iter().map(|id| index.find(*id, |at| ids[at as usize] == *id)).collect();
+        assert_eq!(found, [Some(0), None, Some(2), Some(3)]);
+    }
+
     proptest! {
         /// Ids of a few partitions that count up, and such that collide: as a map says.
         #[test]

@@ -291,6 +291,25 @@ fn day_orders_expire_at_midnight_of_the_symbols_zone_and_when_it_closes() {
 }
 
 #[test]
+fn the_day_of_one_zone_ends_no_other_day() {
+    let mut bench = Bench::<FastBook>::open(&["X"]);
+    bench.give(InstrumentListing { utc_offset_min: 0, ..listing("Y") });
+    bench.give(phase("Y", Phase::Open));
+    for (number, symbol) in [(1, "X"), (2, "Y")] {
+        let symbol = Symbol::unchecked(symbol);
+        bench.give(HeldOrder { time_in_force: TimeInForce::Day, symbol, ..order(number, "ann", Side::Sell, 5, 100) });
+    }
+    // Nothing has to come in the very millisecond in which a day ends.
+    let after = |hours: i64| Timestamp(START.0.div_euclid(86_400_000) * 86_400_000 + hours * 3_600_000 + 500);
+    for (hours, expired) in [(15, "7-1"), (24, "7-2")] {
+        bench.time = after(hours);
+        let effects = lines(&bench.tick());
+        let answers: Vec<_> = effects.iter().filter(|line| line.starts_with("accounts")).collect();
+        assert_eq!(answers, [&format!("accounts: ann {expired} EXPIRED DAY_END to - leaves 5")]);
+    }
+}
+
+#[test]
 fn a_sweep_beyond_the_bound_drains_on_later_records_and_commands_wait_in_order() {
     let mut bench = Bench::<FastBook>::open(&["X"]);
     let mut auditor = Auditor::default();
@@ -318,6 +337,9 @@ fn a_sweep_beyond_the_bound_drains_on_later_records_and_commands_wait_in_order()
     let answer = format!("accounts: ann 7-{last} REFUSED NOT_OPEN to cancel-{last} leaves 0");
     assert!(lines(&third).contains(&answer), "the cancel was answered after the sweep");
     assert!(!bench.machine.has_backlog());
+    let is_snapshot = |effect: &Effect| matches!(&effect.record, Record::DepthUpdate(depth) if depth.snapshot);
+    let snapshots = [first, second, third].map(|effects| effects.iter().filter(|effect| is_snapshot(effect)).count());
+    assert_eq!(snapshots, [0, 0, 1], "after every third update, drained or not");
     assert_eq!(auditor.trades, count);
     auditor.compare(bench.machine.book(&Symbol::unchecked("X")).unwrap());
 }
@@ -363,6 +385,9 @@ fn what_cannot_be_stops_the_machine() {
             HeldOrder { price: Some(decimal("100.5")), ..order(1, "ann", Side::Buy, 1, 1) }.into(),
             "books-7 offset 4: order 7-1 has price 100.5, not a whole number of ticks of 1",
         ),
+        (order(1, "ann", Side::Buy, 1, 0).into(), "books-7 offset 4: order 7-1 has price 0, not a whole"),
+        (order(1, "ann", Side::Buy, 0, 1).into(), "books-7 offset 4: order 7-1 has quantity 0, not a whole"),
+        (for_amount(0).into(), "books-7 offset 4: order 7-1 has amount 0, not a whole"),
         (
             HeldOrder { quantity: None, ..order(1, "ann", Side::Buy, 1, 1) }.into(),
             "books-7 offset 4: order 7-1 has a combination",
@@ -389,6 +414,61 @@ fn what_cannot_be_stops_the_machine() {
         let text = refusal(record);
         assert!(text.starts_with(expected), "{text}");
     }
+    let known = RulesVersion { command_id: id("v"), version: 1 };
+    assert!(Bench::<FastBook>::open(&["X"]).give(known).is_empty());
+}
+
+/// A market order that buys for so much.
+fn for_amount(amount: i64) -> HeldOrder {
+    HeldOrder {
+        order_type: OrderType::Market,
+        time_in_force: TimeInForce::Ioc,
+        price: None,
+        quantity: None,
+        amount: Some(Decimal::from_int(amount)),
+        ..order(1, "ann", Side::Buy, 1, 1)
+    }
+}
+
+/// Type, sides, times in force, post-only, and which of price, quantity and amount are named.
+type Combination = (OrderType, &'static [Side], &'static [TimeInForce], &'static [bool], &'static [[bool; 3]]);
+const COMBINATIONS: [Combination; 6] = {
+    use {OrderType::*, TimeInForce::*};
+    [
+        (Limit, Side::ALL, &[Gtc, Day], &[false, true], &[[true, true, false]]),
+        (Limit, Side::ALL, &[Ioc, Fok], &[false], &[[true, true, false]]),
+        (Market, &[Side::Buy], &[Ioc], &[false], &[[false, false, true]]),
+        (Market, &[Side::Buy], &[Fok], &[false], &[[false, true, true]]),
+        (Market, &[Side::Sell], &[Ioc], &[false], &[[false, true, false]]),
+        (Market, &[Side::Sell], &[Fok], &[false], &[[false, true, false], [false, true, true]]),
+    ]
+};
+
+#[test]
+fn no_other_combination_comes_to_a_book() {
+    let (both, named) =
+        ([false, true], [0, 1, 2, 3, 4, 5, 6, 7].map(|set: u8| [set & 1 > 0, set & 2 > 0, set & 4 > 0]));
+    let mut taken = 0;
+    for (order_type, side) in OrderType::ALL.iter().flat_map(|of| Side::ALL.iter().map(move |side| (*of, *side))) {
+        for (time_in_force, post_only) in TimeInForce::ALL.iter().flat_map(|of| both.map(|post| (*of, post))) {
+            for names in named {
+                let is_one = COMBINATIONS.iter().any(|(types, sides, times, posts, sets)| {
+                    *types == order_type
+                        && sides.contains(&side)
+                        && times.contains(&time_in_force)
+                        && posts.contains(&post_only)
+                        && sets.contains(&names)
+                });
+                let [price, quantity, amount] = names.map(|is_named| is_named.then(|| Decimal::from_int(100)));
+                let of_book = order(1, "ann", side, 1, 1);
+                let order = HeldOrder { order_type, time_in_force, post_only, price, quantity, amount, ..of_book };
+                let outcome = Bench::<FastBook>::open(&["X"]).try_give(order.clone());
+                assert_eq!(outcome.is_ok(), is_one, "{order:?}: {outcome:?}");
+                taken += u32::from(is_one);
+            }
+        }
+    }
+    assert_eq!(taken, 17);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A million random operations, or as many as asked for: the naive and the fast book say and are the same after each.
 
 use super::Random;
-use crate::book::order::{AccountIndex, Command, NewOrder};
-use crate::book::{Book, Event, Events, FastBook, NaiveBook, state_digest};
+use crate::book::order::{AccountIndex, Command, NewOrder, Order};
+use crate::book::{Book, BookState, Event, Events, FastBook, NaiveBook, state_digest};
 use crate::ids::OrderId;
 use crate::money::{Amount, Price, Quantity};
 use crate::operations::Operations;
@@ -144,6 +144,8 @@ impl Pair {
             let levels = (self.naive.level(*side, *price), self.fast.level(*side, *price));
             assert_eq!(levels.0, levels.1, "level {side} {price:?}: {}", place());
         }
+        let records: usize = fast.list().iter().map(|event| if matches!(event, Event::Trade(_)) { 3 } else { 1 }).sum();
+        assert_eq!(fast.weight(), records, "records of the events: {}", place());
         assert!(fast.weight() <= bound.saturating_add(3), "bound of {bound}: {} at {}", fast.weight(), place());
         assert_eq!(state_digest(&self.naive), state_digest(&self.fast), "state: {}", place());
         if self.fast.phase() == Phase::Open && !self.fast.is_busy() {
@@ -207,6 +209,52 @@ fn run(seed: u64, tally: &mut Tally) {
         resting = 0;
         pair.fast.visit(Side::Buy, &mut |_| resting += 1);
         pair.fast.visit(Side::Sell, &mut |_| resting += 1);
+    }
+}
+
+#[test]
+fn a_state_that_no_book_makes_is_refused() {
+    let (mut book, mut said) = (FastBook::new(TICK_VALUE), Events::default());
+    let mut flow = Flow { random: Random(1), placed: 0 };
+    let last = |orders: &[Order]| orders.iter().map(|order| order.priority).max();
+    let state = loop {
+        let state = book.state();
+        if state.bids.len() > 1 && !state.asks.is_empty() && last(&state.bids) > last(&state.asks) {
+            break state;
+        }
+        said.reset(usize::MAX);
+        book.apply(&flow.command(0), &mut said);
+    };
+    type Change = fn(&mut BookState);
+    let cases: &[(Change, &str)] = &[
+        (|s| s.bids[0].open = Quantity::ZERO, "cannot rest where it stands"),
+        (|s| s.next_priority = s.bids.iter().map(|order| order.priority).max().unwrap(), "cannot rest where it stands"),
+        (|s| s.bids[0].side = Side::Sell, "cannot rest where it stands"),
+        (|s| s.bids.swap(0, 1), "BUY orders are not in price-time order"),
+        (|s| (s.bids[1].price, s.bids[1].priority) = (s.bids[0].price, s.bids[0].priority), "not in price-time order"),
+        (|s| s.bids[1].id = s.bids[0].id, "an order rests twice"),
+        (|s| s.bids[1].id = s.asks[0].id, "an order rests twice"),
+    ];
+    assert_eq!(state.check(), Ok(()));
+    for (change, expect) in cases {
+        let mut state = state.clone();
+        change(&mut state);
+        let outcome = state.check();
+        assert!(outcome.as_ref().is_err_and(|error| error.contains(expect)), "expected {expect:?}, got {outcome:?}");
+    }
+}
+
+#[test]
+fn digests_are_equal_for_equal_books_alone() {
+    let (mut book, mut said) = (FastBook::new(TICK_VALUE), Events::default());
+    let mut flow = Flow { random: Random(1), placed: 0 };
+    let mut before = (book.state(), state_digest(&book));
+    for _ in 0..200 {
+        said.reset(usize::MAX);
+        book.apply(&flow.command(0), &mut said);
+        let after = (book.state(), state_digest(&book));
+        assert_eq!(before.0 == after.0, before.1 == after.1, "{before:x?} and {after:x?}");
+        before = after;
     }
 }
 

@@ -8,9 +8,10 @@ mod damaged;
 mod fake_book;
 mod model;
 mod pipeline;
+mod purge;
 mod random;
 mod rng;
-mod script;
+pub(super) mod script;
 
 /// A test for each script.
 macro_rules! scripts {
