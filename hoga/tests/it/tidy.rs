@@ -11,7 +11,7 @@ const MARKS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X"
 fn source_files_are_tidy() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let mut files = Vec::new();
-    for room in ["schemas", "topics", "processors", "ingest", "hoga", "fuzz"] {
+    for room in ["schemas", "topics", "processors", "ingest", "hoga", "guards", "fuzz"] {
         rust_files(&root.join(room), &mut files);
     }
     assert!(files.iter().any(|file| file.ends_with("hoga/tests/it/tidy.rs")), "the walk finds this file");
