@@ -14,6 +14,7 @@ mod chaos;
 mod cutting;
 mod edges;
 mod fail_points;
+#[path = "../../../processors/runtime/src/tests/history.rs"]
 mod history;
 mod hoga;
 mod http;

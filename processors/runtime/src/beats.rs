@@ -119,6 +119,7 @@ mod tests {
         assert_eq!(beats.wake_at(t(1_500), 20, false), t(1_520));
         assert!(beats.mark_due(t(1_520), 20, true));
         assert!(!beats.mark_due(t(9_000), 20, true), "nothing moved");
+        assert_eq!(beats.wake_at(t(9_100), 20, false), t(10_000), "nothing moved: when the next clock is");
         beats.mark_lost();
         assert!(beats.mark_due(t(9_000), 20, true), "written again");
     }

@@ -159,3 +159,18 @@ fn wall_now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(since.as_millis() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_worked_if_anything_did_and_wakes_for_the_first() {
+        let mut round = Round { worked: false, wake_at: Timestamp(100) };
+        round.add(false, None);
+        assert_eq!((round.worked, round.wake_at), (false, Timestamp(100)));
+        round.add(true, Some(Timestamp(70)));
+        round.add(false, Some(Timestamp(90)));
+        assert_eq!((round.worked, round.wake_at), (true, Timestamp(70)));
+    }
+}

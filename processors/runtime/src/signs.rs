@@ -127,6 +127,23 @@ mod tests {
     }
 
     #[test]
+    fn it_is_looked_at_again_when_one_is_due_or_answered() {
+        let faults = Some(Box::new(|_: &hoga_topics::memory::Sent<'_>| Fault::DelayAck { ms: 600 }) as _);
+        let log = MemoryLog::new(MemoryOptions { faults, clock: Clock::Set(Timestamp(0)), ..MemoryOptions::default() });
+        let mut signs = Signs::new(&log, "me", 250).unwrap();
+        let mut wakes = Vec::new();
+        for ms in [0, 100, 249, 250, 300, 600, 700] {
+            log.set_time(Timestamp(ms));
+            let before = signs.wake_at(Timestamp(ms));
+            signs.step(Timestamp(ms), None, false, Vec::new).unwrap();
+            wakes.push((before.0, signs.wake_at(Timestamp(ms)).0));
+        }
+        // At once; an interval after the first; while that is unanswered an interval on; an interval after its answer.
+        let expected = [(0, 250), (250, 250), (250, 250), (500, 500), (550, 550), (850, 850), (850, 850)];
+        assert_eq!(wakes, expected);
+    }
+
+    #[test]
     fn none_until_an_interval_after_the_answer_to_the_one_before() {
         let slow = Fault::DelayAck { ms: 1_000 };
         assert_eq!(given(&[0, 250, 500, 999, 1_000, 1_249, 1_250, 2_249, 2_250, 2_500], slow), [0, 1_250, 2_500]);

@@ -47,12 +47,14 @@ fn check(script: &str, expected: [&str; 3]) {
         let view = View { owners: &owners, liveness: &liveness, me: "me", machine: M, partition: 0, hold, at: 10 };
         let Decision::Claim { replaces, why } = decide(&view) else { return "follow" };
         assert_eq!(replaces, owners.of(M, 0).map(|owned| owned.epoch));
-        match why {
-            Why::Unclaimed => "unclaimed",
-            Why::Silent { .. } => "silent",
-            Why::GivenAway { .. } => "given away",
-            Why::Wanted { .. } => "wanted",
-        }
+        let (name, owner, words) = match &why {
+            Why::Unclaimed => ("unclaimed", "", "nobody has claimed it".to_owned()),
+            Why::Silent { owner } => ("silent", owner.as_str(), format!("process {owner} is silent")),
+            Why::GivenAway { owner } => ("given away", owner.as_str(), format!("process {owner} gives it away")),
+            Why::Wanted { owner } => ("wanted", owner.as_str(), format!("it is wanted here, process {owner} has it")),
+        };
+        assert_eq!((why.to_string(), owner), (words, owners.of(M, 0).map_or("", |owned| owned.process.as_str())));
+        name
     });
     assert_eq!(decided, expected, "{script}");
 }

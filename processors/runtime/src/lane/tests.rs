@@ -118,3 +118,33 @@ fn the_buffer_keeps_the_bytes_of_what_is_owed() {
     let numbers: Vec<u64> = writer.0.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, (4_991..=5_000).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_buffer_that_never_empties_does_not_grow_and_is_not_moved_for_little() {
+    let (mut lane, mut writer) = (lane(0), Sent::default());
+    emit(&mut lane, 1, 11, &mut writer).unwrap();
+    let one = lane.owed().1;
+    emit(&mut lane, 2, 22, &mut writer).unwrap();
+    emit(&mut lane, 3, 33, &mut writer).unwrap();
+    lane.answer(0, Some(11), &mut writer).unwrap();
+    lane.answer(1, Some(12), &mut writer).unwrap();
+    assert_eq!((lane.owed(), lane.head), ((1, one), 2 * one));
+    for number in 4..20_000 {
+        emit(&mut lane, number, number * 11, &mut writer).unwrap();
+        lane.answer(number - 2, Some(9 + number), &mut writer).unwrap();
+        let (records, bytes) = lane.owed();
+        assert!(records == 1 && bytes < 2 * one, "{records} records, {bytes} bytes, the first has {one}");
+        assert!(lane.buffer.len() < (1 << 17) + 3 * one, "{} bytes for {one}", lane.buffer.len());
+    }
+    // Half full of what is owed, nothing is moved.
+    let many = (1 << 18) / one as u64;
+    let begun = lane.next_sequence;
+    for number in 20_000..20_000 + many {
+        emit(&mut lane, number, number * 11, &mut writer).unwrap();
+    }
+    let end = lane.buffer.len();
+    for sequence in begun - 1..begun + many / 3 {
+        lane.answer(sequence, Some(100_000 + sequence), &mut writer).unwrap();
+        assert_eq!(lane.buffer.len(), end, "after {sequence} of {begun} and {many}");
+    }
+}

@@ -91,3 +91,19 @@ impl StoredSnapshots {
         Ok(names.filter_map(fit))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hoga_topics::{MemoryLog, MemoryOptions, Partitions};
+
+    #[test]
+    fn other_settings_and_other_partitions_are_told() {
+        let settings = Settings::default();
+        let others = Settings { depth_snapshot_every: settings.depth_snapshot_every + 1, ..settings.clone() };
+        assert_ne!(fingerprint(&settings), fingerprint(&others));
+        let log = MemoryLog::new(MemoryOptions { partitions: Partitions::keyed(3), ..MemoryOptions::default() });
+        let counts = partition_counts(&log, MachineKind::Matching);
+        assert!(counts.contains(&(Topic::Accounts, 3)) && counts.contains(&(Topic::Executions, 3)), "{counts:?}");
+    }
+}

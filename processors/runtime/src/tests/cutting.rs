@@ -1,9 +1,10 @@
 //! Topics that are cut: what goes, what new readers and machines begin with, and that nothing else notices.
 
+use super::machine::Toy;
 use super::world::{KINDS, Node, PARTITIONS, START, World};
 use crate::learn::{Learning, Owner};
 use crate::snapshot::usable::StoredSnapshots;
-use crate::{CutError, CutOptions, Cuts, Cutter, PlannedCut};
+use crate::{CutError, CutOptions, Cuts, Cutter, PlannedCut, replay_kept};
 use hoga_core::records::{Claim, DeadLetter, Mark, MarkOutput, RecordKind};
 use hoga_core::{MachineKind, Settings, Topic};
 use hoga_schemas::Origin;
@@ -42,6 +43,7 @@ impl World {
         let planned: Vec<PlannedCut> = self.partitions().into_iter().map(|at| cutter.plan(at).unwrap()).collect();
         for planned in planned {
             let (at, before) = (planned.plan.at, planned.plan.before);
+            assert_eq!(planned.offsets(), before - planned.bounds.start, "{at}");
             let archived = self.archive.entry(at).or_default();
             archived.extend(read(&self.log, at, planned.bounds.start, before));
             assert_eq!(cutter.cut(&planned).unwrap(), before, "{at}");
@@ -193,6 +195,57 @@ fn nothing_goes_that_a_machine_may_need() {
         why.contains("matching: offsets 0 to ") && why.contains("of books/0 are cut, and no usable snapshot"),
         "{why}"
     );
+}
+
+#[test]
+fn owners_keep_the_marks_of_whoever_has_input_to_read() {
+    let mut world = World::plain();
+    let node = busy(&mut world);
+    world.stop(node);
+    let plan = |world: &World| {
+        let snapshots = world.stored_snapshots();
+        Cutter::new(&world.cuts, &snapshots, world.options()).unwrap().plan(OWNERS).unwrap().plan
+    };
+    let unread = |plan: &hoga_topics::retention::Plan| plan.limit.to_string().contains("holds/");
+    let all_read = plan(&world);
+    assert!(!unread(&all_read), "{}", all_read.limit);
+    world.deposit();
+    let some_unread = plan(&world);
+    assert!(unread(&some_unread) && some_unread.before < all_read.before, "{}", some_unread.limit);
+}
+
+#[test]
+fn a_replay_of_a_cut_log_begins_with_the_oldest_snapshot_behind_the_cut() {
+    let mut world = World::plain();
+    let node = busy(&mut world);
+    world.stop(node);
+    world.cut();
+    let (snapshots, owners) = (world.stored_snapshots(), world.cuts.owners(&world.log).unwrap().owners().clone());
+    let start = world.log.bounds(TopicPartition::new(Topic::Accounts, 0)).unwrap().start;
+    let usable = snapshots.usable(&owners, MachineKind::Holds, 0).unwrap().map(|(offset, _)| offset);
+    let kept: Vec<u64> = usable.filter(|offset| *offset >= start).collect();
+    let replayed = |until: Option<u64>| {
+        let machine = Toy::new(MachineKind::Holds, 0);
+        replay_kept(&snapshots, &owners, machine, 0, until).map(|replayed| (replayed.from, replayed.next_offset))
+    };
+    let (oldest, newest) = (kept[0], kept[kept.len() - 1]);
+    assert!(oldest < newest && replayed(None).unwrap().0 == oldest);
+    assert_eq!(replayed(Some(newest)).unwrap(), (oldest, newest));
+    assert_eq!(replayed(Some(oldest)).unwrap(), (oldest, oldest));
+    let missing = replayed(Some(oldest - 1)).unwrap_err().to_string();
+    assert!(missing.contains("of accounts/0 are cut, and no usable snapshot"), "{missing}");
+}
+
+#[test]
+fn reading_owners_to_the_end_says_whether_there_was_anything() {
+    let mut world = World::plain();
+    let mut node = busy(&mut world);
+    let mut view = world.cuts.owners(&world.log).unwrap();
+    assert!(!world.cuts.follow_to_end(&world.log, &mut view).unwrap());
+    work(&mut world, &mut node, 5);
+    assert!(world.cuts.follow_to_end(&world.log, &mut view).unwrap());
+    assert_eq!(view.position(), world.log.bounds(OWNERS).unwrap().end);
+    assert!(!world.cuts.follow_to_end(&world.log, &mut view).unwrap());
 }
 
 #[test]

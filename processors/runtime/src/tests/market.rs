@@ -30,14 +30,19 @@ fn append(world: &World, topic: Topic, record: impl Into<Record>) {
     world.append(TopicPartition::new(topic, partition), &key, &record);
 }
 
+/// The feed's clocks.
+pub fn clocks(world: &World) {
+    for partition in 0..world.log.partitions(Topic::Orders) {
+        let clock = Record::Clock(Clock { time: world.now });
+        world.append(TopicPartition::new(Topic::Orders, partition), "", &clock);
+    }
+}
+
 impl Market {
     /// Starts time, lists the instrument, opens it, funds the accounts: each once the one before has come through.
     pub fn open(world: &mut World, node: &mut Node) -> Self {
-        for partition in 0..world.log.partitions(Topic::Orders) {
-            // In a recorded log time begins with the feed's clock; in a wall log admission lets it pass.
-            let clock = Record::Clock(Clock { time: world.now });
-            world.append(TopicPartition::new(Topic::Orders, partition), "", &clock);
-        }
+        // In a recorded log time begins with the feed's clock; in a wall log admission lets it pass.
+        clocks(world);
         world.settle(node);
         for (asset, digits) in [("KRW", 0), ("BTC", 8)] {
             let listing = AssetListing { command_id: id(asset), asset: AssetCode::unchecked(asset), digits };

@@ -1,5 +1,5 @@
 //! What was written against what its input gives: equal after whatever a schedule did, and each planted difference is
-//! told. (`hoga/tests/it/reconcile.rs` plants more, with the command.)
+//! told.
 
 use super::market::Market;
 use super::world::{Node, World};
@@ -14,7 +14,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl World {
-    fn reconcile(&self, range: Range) -> Reconciled {
+    pub fn reconcile(&self, range: Range) -> Reconciled {
+        self.reconcile_telling(range, 10)
+    }
+
+    /// With so many differences in words.
+    pub fn reconcile_telling(&self, range: Range, told: usize) -> Reconciled {
         let snapshots =
             StoredSnapshots::new(Arc::new(self.log.clone()), self.store.clone(), &Settings::default()).unwrap();
         let comparison = Comparison {
@@ -23,7 +28,7 @@ impl World {
             factory: &self.factory,
             settings: &Settings::default(),
             range,
-            told: 10,
+            told,
         };
         let mut reconciler = Reconciler::begin(comparison).unwrap();
         while reconciler.step().unwrap() {}

@@ -65,11 +65,36 @@ fn a_runtime_starts_drains_stops_and_goes_on() {
     for turn in 0..3 {
         let runtime = start(&world, &format!("turn-{turn}"), |_| {});
         runtime.wait_running(deadline()).unwrap();
+        assert_eq!(phases(&runtime, |phase| *phase == MachinePhase::Running), runtime.status().len());
         deposits(&mut world, 50);
         wait_drained(&world.log, deadline()).unwrap();
         compare(&world, &runtime.stop(deadline()));
         world.audit();
     }
+}
+
+#[test]
+fn one_worker_serves_all_machines() {
+    let mut world = world();
+    let runtime = start(&world, "alone", |config| config.workers = 1);
+    runtime.wait_running(deadline()).unwrap();
+    deposits(&mut world, 50);
+    wait_drained(&world.log, deadline()).unwrap();
+    compare(&world, &runtime.stop(deadline()));
+    world.audit();
+}
+
+#[test]
+fn a_runtime_that_is_dropped_leaves_no_thread_behind() {
+    let world = world();
+    let alive = Arc::new(());
+    let held = alive.clone();
+    let runtime = start(&world, "dropped", |config| {
+        config.before_apply = Some(Arc::new(move |_, _, _| assert_eq!(*held, ())));
+    });
+    runtime.wait_running(deadline()).unwrap();
+    drop(runtime);
+    assert_eq!(Arc::strong_count(&alive), 1, "no worker keeps its process");
 }
 
 #[test]
@@ -230,4 +255,25 @@ fn on_a_shared_log_a_machine_that_stops_is_no_failure_of_the_others() {
     let report = runtime.stop(deadline());
     assert_eq!(report.machines.iter().filter(|machine| machine.state_hash.is_none()).count(), 1);
     assert!(!report.clean);
+}
+
+#[test]
+fn a_role_that_is_assigned_is_taken() {
+    let mut world = world();
+    let first = start(&world, "first", shared(&world, Role::Wanted));
+    first.wait_running(deadline()).unwrap();
+    let second = start(&world, "second", shared(&world, Role::Standby));
+    second.wait_running(deadline()).unwrap();
+    assert_eq!(phases(&second, |phase| *phase == MachinePhase::Running), 0);
+    for status in second.status() {
+        first.assign(status.kind, status.partition, Role::Standby);
+        second.assign(status.kind, status.partition, Role::Wanted);
+    }
+    let all = second.status().len();
+    wait_until("the second owns all", || phases(&second, |phase| *phase == MachinePhase::Running) == all);
+    deposits(&mut world, 20);
+    wait_drained(&world.log, deadline()).unwrap();
+    assert!(first.stop(deadline()).clean);
+    compare(&world, &second.stop(deadline()));
+    world.audit();
 }

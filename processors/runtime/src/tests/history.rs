@@ -1,15 +1,14 @@
-//! A recorded log, taken out of its folder, changed, and written into another as a machine would have written it: numbers,
-//! running hashes, causes and marks are right again, so that only what was changed is wrong.
+//! A recorded log, taken out of its topics, changed, and written into another as machines would have written it: numbers,
+//! running hashes, causes and marks are right again, so that only what was changed is wrong. The tests of the command
+//! `hoga` include this file.
 
 use hoga_core::records::{Mark, MarkOutput, RecordKind};
 use hoga_core::{MachineKind, Record, Timestamp, Topic};
 use hoga_schemas::Origin;
 use hoga_topics::channel::running_hash;
-use hoga_topics::embedded::{EmbeddedLog, EmbeddedOptions};
 use hoga_topics::owners::OWNERS;
-use hoga_topics::{Log, TimeMode, TopicPartition, Visibility};
+use hoga_topics::{Log, TopicPartition, Visibility};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// One record.
 #[derive(Debug, Clone)]
@@ -20,8 +19,19 @@ pub struct Entry {
     pub key: Vec<u8>,
     pub origin: Option<Origin>,
     pub record: Record,
-    /// Its hash is kept as it was: what it carries is not what readers compute.
-    pub torn: bool,
+    pub damage: Damage,
+}
+
+/// What of an entry is not made right again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    None,
+    /// Its hash is not what readers compute.
+    Torn,
+    /// The number before its own is missing.
+    Gap,
+    /// It is a mark that tells what it told, or what it was made to tell.
+    Untrue,
 }
 
 /// All records of a log.
@@ -33,26 +43,21 @@ pub struct History {
 /// Number, offset and hash of each channel's newest record in a partition, by where it stood.
 type Written = BTreeMap<(TopicPartition, MachineKind, u32), Vec<(u64, MarkOutput)>>;
 
-fn options() -> EmbeddedOptions {
-    EmbeddedOptions { time_mode: TimeMode::Recorded, ..EmbeddedOptions::default() }
-}
-
 impl History {
-    /// The log of a data folder. Nobody was replaced there, so that every record counts.
-    pub fn read(folder: &Path) -> Self {
-        let log = EmbeddedLog::open(&folder.join("log"), options()).expect("the log opens");
+    /// All of a log in which nobody was replaced, so that every record counts.
+    pub fn read(log: &dyn Log) -> Self {
         let mut partitions = BTreeMap::new();
         for topic in Topic::ALL.iter().copied() {
             for partition in 0..log.partitions(topic) {
                 let at = TopicPartition::new(topic, partition);
                 let mut records = Vec::new();
-                let mut reader = log.reader(at, 0, Visibility::Durable).expect("a reader");
+                let mut reader = log.reader(at, 0, Visibility::Written).expect("a reader");
                 reader.poll(usize::MAX, &mut records).expect("records");
                 let entries = records.into_iter().map(|stored| {
                     let frame = hoga_schemas::open(stored.value.as_deref().expect("a value")).expect("a record");
                     let record = hoga_schemas::decode(&frame).expect("it decodes");
                     let (stood, time, key, origin) = (stored.offset, stored.time, stored.key.to_vec(), frame.origin);
-                    Entry { stood, time, key, origin, record, torn: false }
+                    Entry { stood, time, key, origin, record, damage: Damage::None }
                 });
                 partitions.insert(at, entries.collect());
             }
@@ -72,10 +77,8 @@ impl History {
         self.partitions.get_mut(&at).expect("a partition")
     }
 
-    /// Writes it into a data folder beside the settings.
-    pub fn write(mut self, folder: &Path) {
-        std::fs::create_dir_all(folder).expect("a folder");
-        let log = EmbeddedLog::open(&folder.join("log"), options()).expect("a new log");
+    /// Writes it into a new log.
+    pub fn write(mut self, log: &dyn Log) {
         let moved: BTreeMap<TopicPartition, Vec<u64>> =
             self.partitions.iter().map(|(at, list)| (*at, list.iter().map(|entry| entry.stood).collect())).collect();
         // Where what stood at an offset stands now; what is gone: what followed it.
@@ -85,7 +88,9 @@ impl History {
             chain(*at, entries, &now, &mut written);
         }
         for entry in self.of(OWNERS) {
-            if let Record::Mark(mark) = &mut entry.record {
+            if let Record::Mark(mark) = &mut entry.record
+                && entry.damage != Damage::Untrue
+            {
                 remark(mark, &now, &written);
             }
         }
@@ -98,7 +103,6 @@ impl History {
             }
         }
         writer.flush().expect("flushed");
-        log.sync().expect("synced");
     }
 }
 
@@ -115,12 +119,12 @@ fn chain(at: TopicPartition, entries: &mut [Entry], now: &impl Fn(TopicPartition
         let channel = written.entry((at, origin.machine, origin.partition)).or_default();
         let (number, hash) = channel.last().map_or((0, 0), |(_, last)| (last.number, last.hash));
         origin.cause = now(TopicPartition::new(origin.machine.input(), origin.partition), origin.cause);
-        origin.number = number + 1;
+        origin.number = number + if entry.damage == Damage::Gap { 2 } else { 1 };
         let schema_id = hoga_schemas::schema_id(entry.record.kind());
         let computed = running_hash(hash, schema_id, origin.cause, &entry.key, &content(&entry.record));
-        origin.hash = if entry.torn { computed ^ 1 } else { computed };
-        let output =
-            MarkOutput { topic: at.topic, partition: at.partition, number: number + 1, offset, hash: origin.hash };
+        origin.hash = if entry.damage == Damage::Torn { computed ^ 1 } else { computed };
+        let (number, hash) = (origin.number, origin.hash);
+        let output = MarkOutput { topic: at.topic, partition: at.partition, number, offset, hash };
         channel.push((entry.stood, output));
     }
 }
