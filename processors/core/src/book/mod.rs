@@ -114,7 +114,7 @@ pub trait Book: Sized + Send {
 
     /// Whether work is unfinished.
     fn is_busy(&self) -> bool {
-        *self.work() != Work::Idle
+        !matches!(self.work(), Work::Idle)
     }
 
     /// Applies a command.

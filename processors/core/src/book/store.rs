@@ -44,6 +44,8 @@ struct Level {
     total: LevelTotal,
     head: u32,
     tail: u32,
+    /// Where its ladder's block lies.
+    block: u32,
 }
 
 /// All resting orders of a book.
@@ -81,8 +83,7 @@ impl Store {
 
     /// The best price of a side.
     pub(super) fn best_price(&self, side: Side) -> Option<Price> {
-        let level = self.ladders[side.index()].best();
-        (level != NONE).then(|| self.levels.get(level).total.price)
+        self.ladders[side.index()].best_price()
     }
 
     /// Puts an order that is not here at the end of its level's queue; its priority is above all that were given.
@@ -139,7 +140,9 @@ impl Store {
         level.total.orders -= 1;
         if level.total.orders == 0 {
             assert_eq!(level.total.lots, 0, "an empty level has nothing open");
-            self.drop_level(side, price, place);
+            let block = level.block;
+            self.levels.free(place);
+            self.ladders[side.index()].remove(block, price);
         }
     }
 
@@ -204,12 +207,8 @@ impl Store {
 
     fn level_for(&mut self, side: Side, price: Price) -> u32 {
         let levels = &mut self.levels;
-        let empty = Level { total: LevelTotal { price, lots: 0, orders: 0 }, head: NONE, tail: NONE };
-        self.ladders[side.index()].find_or_add(price, || levels.insert(empty))
-    }
-
-    fn drop_level(&mut self, side: Side, price: Price, level: u32) {
-        self.levels.free(level);
-        self.ladders[side.index()].remove(price);
+        let total = LevelTotal { price, lots: 0, orders: 0 };
+        let make = |block| levels.insert(Level { total, head: NONE, tail: NONE, block });
+        self.ladders[side.index()].find_or_add(price, make)
     }
 }

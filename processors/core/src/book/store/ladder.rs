@@ -33,6 +33,15 @@ impl Rank {
         Self(if side == Side::Buy { !price } else { price })
     }
 
+    /// The rank of a block's bit.
+    fn at(block: i64, bit: u32) -> Self {
+        Self(block << BLOCK.trailing_zeros() | i64::from(bit))
+    }
+
+    fn price(self, side: Side) -> Price {
+        Price(if side == Side::Buy { !self.0 } else { self.0 })
+    }
+
     fn block(self) -> i64 {
         self.0 >> BLOCK.trailing_zeros()
     }
@@ -86,6 +95,15 @@ impl Ladder {
         block.levels[block.present.trailing_zeros() as usize % BLOCK]
     }
 
+    /// The best price; no level is touched.
+    pub(super) fn best_price(&self) -> Option<Price> {
+        if self.best == NONE {
+            return None;
+        }
+        let block = self.blocks.get(self.best);
+        Some(Rank::at(block.number, block.present.trailing_zeros()).price(self.side))
+    }
+
     /// Where the level of a price lies, or NONE.
     pub(super) fn find(&self, price: Price) -> u32 {
         let rank = Rank::of(self.side, price);
@@ -105,8 +123,9 @@ impl Ladder {
         }
     }
 
-    /// Where the level of a price lies; one that is not there yet is put where `make` says.
-    pub(super) fn find_or_add(&mut self, price: Price, make: impl FnOnce() -> u32) -> u32 {
+    /// Where the level of a price lies; one that is not there yet is put where `make` says, which is told its block.
+    #[inline]
+    pub(super) fn find_or_add(&mut self, price: Price, make: impl FnOnce(u32) -> u32) -> u32 {
         let rank = Rank::of(self.side, price);
         let mut at = self.block(rank.block());
         if at == NONE {
@@ -115,7 +134,7 @@ impl Ladder {
         let block = self.blocks.get_mut(at);
         if !block.has(rank.bit()) {
             block.present |= 1 << rank.bit();
-            block.levels[rank.bit()] = make();
+            block.levels[rank.bit()] = make(at);
         }
         block.levels[rank.bit()]
     }
@@ -150,11 +169,12 @@ impl Ladder {
         }
     }
 
-    /// Takes the level of a price out.
-    pub(super) fn remove(&mut self, price: Price) {
+    /// Takes the level of a price out, which is in the block `at`.
+    #[inline]
+    pub(super) fn remove(&mut self, at: u32, price: Price) {
         let rank = Rank::of(self.side, price);
-        let at = self.block(rank.block());
         let block = self.blocks.get_mut(at);
+        debug_assert_eq!(block.number, rank.block(), "a level knows its block");
         block.present &= !(1 << rank.bit());
         if block.present == 0 {
             self.remove_block(at);

@@ -22,7 +22,16 @@ impl<T> Slab<T> {
             self.items[at as usize] = item;
             return at;
         }
+        self.append(item)
+    }
+
+    /// Room grows by a quarter, not twofold: of a million orders' memory no more than a fifth lies idle.
+    #[cold]
+    fn append(&mut self, item: T) -> u32 {
         let at = u32::try_from(self.items.len()).ok().filter(|at| *at != NONE).expect("fewer than 2^32 items");
+        if self.items.len() == self.items.capacity() {
+            self.items.reserve_exact(self.items.len() / 4 + 4);
+        }
         self.items.push(item);
         at
     }
