@@ -1,8 +1,8 @@
 //! Instructions of the hot paths, counted by callgrind: `scripts/guards`.
 //!
 //! Each count is recorded here and may be passed by 5 %: what is 10 % slower in instructions fails. A count that came
-//! down is recorded anew, so that the margin stays one. The counts are of the release profile and the compiler that the
-//! workspace names; another compiler may need them recorded anew.
+//! down is recorded anew, so that the margin stays one. The counts are of the release profile and Rust 1.95;
+//! another compiler may need them recorded anew.
 
 #![allow(missing_docs, unused_qualifications)] // the harness's macros make public items, and name them in full
 

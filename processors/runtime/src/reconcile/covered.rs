@@ -128,3 +128,28 @@ impl Covered {
         self.left.keys().all(|(why, _)| !why.is_gap())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_is_told_and_only_what_is_newer_leaves_nothing_open() {
+        let reasons = [
+            (Why::Cut, "cut"),
+            (Why::CutMeanwhile, "cut meanwhile"),
+            (Why::Unreadable("it is of another log".into()), "it is of another log"),
+            (Why::BeforeSnapshot(7), "its input is cut; replayed from its snapshot at offset 7"),
+            (Why::NoSnapshot, "its input is cut, and no usable snapshot stands for what was before"),
+            (Why::MachineStopped(7), "its replay cannot go on at offset 7 of its input"),
+            (Why::InputUnread, "its input was not read so far"),
+            (Why::BehindGap, "no reader accepts it, a number before it is missing"),
+            (Why::NoMachine, "this log has no such machine"),
+            (Why::Newer, "caused by what came after the comparison began"),
+        ];
+        for (why, words) in reasons {
+            assert_eq!(why.to_string(), words);
+            assert_eq!(why.is_gap(), why != Why::Newer, "{words}");
+        }
+    }
+}

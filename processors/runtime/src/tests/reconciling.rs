@@ -3,7 +3,7 @@
 
 use super::market::Market;
 use super::world::{Node, World};
-use crate::reconcile::{Comparison, Point, Range, Reconciled, Reconciler, What, Why};
+use crate::reconcile::{Comparison, Covered, Left, Point, Range, Reconciled, Reconciler, What, Why};
 use crate::snapshot::usable::StoredSnapshots;
 use hoga_core::records::RecordKind;
 use hoga_core::{MachineKind, Settings, Topic, machines};
@@ -76,6 +76,18 @@ fn compared(reconciled: &Reconciled, topic: Topic) -> u64 {
 fn what_was_written_is_equal_also_while_machines_are_at_work() {
     let (mut world, mut node, mut market) = traded();
     let whole = world.check_reconciled();
+    let (records, bytes) = whole.most_due;
+    assert!(records > 0 && bytes > records, "{records} records with {bytes} bytes were due at a time");
+    for covered in whole.covered.iter().filter(|covered| covered.compared > 0) {
+        let mut reader = world.cuts.reader(&world.log, covered.at, Visibility::Written).unwrap();
+        let mut accepted = Vec::new();
+        while let Some(record) = reader.read().unwrap() {
+            accepted.push(record.offset);
+        }
+        assert_eq!(covered.range, Some((accepted[0], accepted[accepted.len() - 1] + 1)), "{}", covered.at);
+    }
+    let orders = whole.covered.iter().filter(|covered| covered.at.topic == Topic::Orders);
+    assert!(orders.map(|covered| covered.given).sum::<u64>() > 150, "orders are taken as they are");
     for topic in [Topic::Accounts, Topic::Books, Topic::Executions, Topic::Journal, Topic::OrderEvents, Topic::Candles]
     {
         assert!(compared(&whole, topic) > 0, "{topic}");
@@ -101,6 +113,11 @@ fn a_log_that_was_cut_is_compared_from_its_snapshots_on_and_the_rest_is_named() 
     let holds = TopicPartition::new(Topic::Accounts, 0);
     let accounts = reconciled.covered.iter().find(|covered| covered.at == holds).unwrap();
     assert!(accounts.left.keys().any(|(why, _)| *why == Why::Cut), "{accounts:#?}");
+    for covered in reconciled.covered.iter().filter(|covered| covered.bounds.start > 0) {
+        let start = covered.bounds.start;
+        let cut = covered.left.get(&(Why::Cut, None));
+        assert_eq!(cut, Some(&Left { records: start, first: 0, next: start }), "{}", covered.at);
+    }
     // Asked for from where snapshots stand for what was before, it is whole.
     let ends: BTreeMap<_, _> = reconciled.covered.iter().map(|covered| (covered.at, covered.bounds.end)).collect();
     for roll in 20..40u64 {
@@ -147,10 +164,48 @@ fn a_cause_that_is_not_there_and_a_lost_number_are_told() {
     let reconciled = world.reconcile(Range::default());
     let first = &reconciled.differences.first[0];
     assert_eq!((first.at, &first.what), (at, &What::NoCause), "{first}");
+    assert!(first.cause.is_some_and(|cause| cause >= 1_000_000), "{first}");
 
     let (mut world, node, _) = traded();
     world.stop(node);
     // A number that nobody wrote, and no mark tells of: it may still come.
     append(&world, Topic::Journal, RecordKind::JournalEntry, |origin| origin.number += 1);
     assert_eq!(world.reconcile(Range::default()).differences.total, 0);
+}
+
+#[test]
+fn behind_what_stops_a_machine_nothing_is_compared() {
+    let (mut world, node, _) = traded();
+    world.stop(node);
+    let accounts = TopicPartition::new(Topic::Accounts, 0);
+    let mut hollow = Vec::new();
+    hoga_schemas::seal(RecordKind::Deposit, None, &[0xff], &mut hollow);
+    let stops = world.log.append_foreign(accounts, b"", Some(&hollow), world.now).unwrap();
+    // Of partition 0, since that is where the copy is appended first; it claims to come of what cannot be read.
+    let at = append(&world, Topic::Journal, RecordKind::JournalEntry, |origin| origin.cause = stops);
+    let reconciled = world.reconcile(Range::default());
+    let [stopped] = &reconciled.differences.first[..] else { panic!("{:#?}", reconciled.differences) };
+    assert_eq!((stopped.at, stopped.offset), (accounts, stops));
+    assert!(
+        matches!(&stopped.what, What::Stopped(why) if why.contains("does not decode") || why.contains("no record"))
+    );
+    let journal = reconciled.covered.iter().find(|covered| covered.at == at).unwrap();
+    let left: Vec<_> = journal.left.iter().map(|((why, _), left)| (why.clone(), left.records)).collect();
+    assert_eq!(left, [(Why::MachineStopped(stops), 1)]);
+    assert!(compared(&reconciled, Topic::Journal) > 0 && !reconciled.is_whole());
+}
+
+#[test]
+fn of_a_cut_log_without_snapshots_what_no_machine_can_answer_for_is_named() {
+    let (mut world, node, _) = traded();
+    world.stop(node);
+    world.cut();
+    for (path, _) in world.snapshots() {
+        world.overwrite(&path, b"torn");
+    }
+    let reconciled = world.reconcile(Range::default());
+    assert_eq!(reconciled.differences.first, []);
+    let without = |covered: &Covered| covered.left.keys().any(|(why, _)| *why == Why::NoSnapshot);
+    assert!(reconciled.covered.iter().any(without), "{:#?}", reconciled.covered);
+    assert!(!reconciled.is_whole());
 }

@@ -96,6 +96,8 @@ fn a_standby_follows_up_to_the_owners_marks_and_no_further() {
     let mut nodes = owner_and_standby(&mut world);
     let emitted: u64 = nodes[1].statuses().iter().map(|status| status.counts.emitted).sum();
     assert_eq!(emitted, 0, "it writes nothing");
+    let applied: u64 = nodes[1].statuses().iter().map(|status| status.counts.applied).sum();
+    assert!(applied > 40, "it has applied {applied} records, and there were 40 deposits and what came of them");
     for _ in 0..30 {
         world.deposit();
     }

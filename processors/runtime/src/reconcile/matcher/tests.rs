@@ -87,6 +87,40 @@ fn what_is_not_delivered_may_be_missing() {
 }
 
 #[test]
+fn behind_a_gap_the_first_that_had_to_be_there_is_missing_and_of_the_rest_nothing_is_known() {
+    let gap = |delivered| Rest::Gap { since: 5, delivered };
+    let matcher = check("1a 2b 3c", "1a", gap(9), &["@5 no 2b"]);
+    assert_eq!((matcher.under_way, matcher.unread), (0, 1));
+    let matcher = check("1a 2b 3c", "1a", gap(3), &["@5 no 2b"]);
+    assert_eq!((matcher.under_way, matcher.unread), (0, 1));
+    let matcher = check("1a 2b 3c", "1a", gap(2), &[]);
+    assert_eq!((matcher.under_way, matcher.unread), (2, 0));
+}
+
+#[test]
+fn what_is_passed_over_and_kept_may_still_come() {
+    let told_of = |passed: usize, expected: &[&str]| {
+        let due: Vec<String> = (1..=passed).map(|cause| format!("{cause}a")).chain(["999z".into()]).collect();
+        let mut matcher = Matcher::default();
+        let mut said = Vec::new();
+        let mut tell = |what: Told| said.push(told(&what));
+        for (cause, content) in due.iter().map(|word| parts(word)) {
+            let (kind, content, counter) = (RecordKind::Execution, content.as_bytes(), Counter::default());
+            let effect = Emitted { lane: 0, key: b"k", kind, content, cause, counter, time: Timestamp(0) };
+            matcher.due(&effect, &mut tell);
+        }
+        for (offset, cause, content) in [(0, 999, b"z"), (1, 1, b"a")] {
+            let kind = RecordKind::Execution;
+            matcher.found(Found { offset, cause, kind, key: b"k", content, asked: true }, &mut tell);
+        }
+        matcher.settle(&mut tell);
+        assert_eq!(said, expected, "{passed} passed over");
+    };
+    told_of(UNMET, &["@1 moved 1a"]);
+    told_of(UNMET + 1, &["@0 no 1a", "@1 odd 1a"]);
+}
+
+#[test]
 fn what_is_passed_over_is_told_when_it_is_too_much_to_keep() {
     let due: Vec<String> = (1..=UNMET + 2).map(|cause| format!("{cause}a")).chain(["999z".into()]).collect();
     let expected: Vec<String> = (1..=UNMET + 2).map(|cause| format!("@0 no {cause}a")).collect();
