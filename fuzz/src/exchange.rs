@@ -35,7 +35,7 @@ pub fn run(data: &[u8]) {
 /// What a step does.
 enum Act {
     /// A member's command.
-    Command(Record),
+    Command(Box<Record>),
     /// Any bytes in `orders`.
     Raw(Vec<u8>),
     /// The operator changes a symbol's phase.
@@ -62,8 +62,8 @@ impl Script<'_> {
 
     fn next(&mut self) -> Option<Act> {
         Some(match self.byte()? % 8 {
-            0..=3 => Act::Command(self.place()?.into()),
-            4 => Act::Command(self.amend()?),
+            0..=3 => Act::Command(Box::new(self.place()?.into())),
+            4 => Act::Command(Box::new(self.amend()?)),
             5 => Act::Phase(self.symbol()?, self.pick(Phase::ALL)?),
             6 => Act::Wait(1 << (self.byte()? % 28)),
             _ => {
