@@ -14,6 +14,7 @@ mod chaos;
 mod cutting;
 mod edges;
 mod fail_points;
+#[allow(dead_code)] // most damage is the runtime's to plant
 #[path = "../../../processors/runtime/src/tests/history.rs"]
 mod history;
 mod hoga;

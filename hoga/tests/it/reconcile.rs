@@ -38,7 +38,7 @@ fn source(place: &Place) -> PathBuf {
 }
 
 /// A minor unit of the quote.
-const CENT: i64 = DECIMAL_ONE / 100;
+const CENT: i128 = DECIMAL_ONE / 100;
 
 /// The log of a data folder.
 fn log(folder: &Path) -> EmbeddedLog {
