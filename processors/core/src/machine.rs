@@ -138,8 +138,6 @@ pub enum Route {
     Key,
     /// To every partition.
     All,
-    /// To that partition.
-    Partition(u32),
 }
 
 /// A record to be written.

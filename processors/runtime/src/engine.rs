@@ -175,7 +175,6 @@ impl<M: Machine> Engine<M> {
             let lanes = match route {
                 Route::Key => routes.by_key(topic, key),
                 Route::All => routes.all(topic),
-                Route::Partition(partition) => routes.lane(topic, partition).map(|lane| lane..lane + 1),
             };
             // A machine that emits elsewhere than it says is a bug: nobody would claim or read that channel.
             let lanes = lanes.unwrap_or_else(|| panic!("{machine} does not write {topic} along {route:?}"));

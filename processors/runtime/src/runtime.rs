@@ -187,3 +187,29 @@ pub fn process_name() -> String {
     let random = RandomState::new().hash_one(Instant::now());
     format!("{host}-{}-{random:016x}", std::process::id())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hoga_core::MachineKind;
+
+    #[test]
+    fn no_name_is_given_twice_and_each_tells_the_process() {
+        let names = [process_name(), process_name()];
+        assert_ne!(names[0], names[1]);
+        assert!(names.iter().all(|name| name.contains(&format!("-{}-", std::process::id()))), "{names:?}");
+    }
+
+    #[test]
+    fn what_is_left_as_it_should_be_is_clean() {
+        let stopped = |failed| MachinePhase::Stopped { why: "because".into(), failed };
+        let clean = |phase, epoch, state_hash| {
+            let status = MachineStatus { phase, epoch, state_hash, ..MachineStatus::new(MachineKind::Holds, 0) };
+            is_clean(&status)
+        };
+        assert!(clean(stopped(false), Some(7), Some(1)), "it shut down");
+        assert!(clean(stopped(false), None, None), "it was another's");
+        assert!(!clean(stopped(false), Some(7), None), "it owned its partition, and left no state");
+        assert!(!clean(stopped(true), None, None) && !clean(MachinePhase::Running, None, None));
+    }
+}

@@ -127,3 +127,15 @@ impl MachineStatus {
         matches!(self.phase, MachinePhase::Stopped { .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_is_any_that_is_not_none() {
+        assert!(!Alarms::default().any());
+        assert!(Alarms { refused_clocks: 1, ..Alarms::default() }.any());
+        assert!(Alarms { forged: 1, ..Alarms::default() }.any());
+    }
+}

@@ -91,7 +91,6 @@ fn told(effects: &[Effect], record: &Record) -> String {
                 (Topic::Instruments, Route::Key) => "instruments".into(),
                 (topic, Route::All) => format!("{topic}:*"),
                 (topic, Route::Key) => format!("{topic}:{}", passed.symbol().expect("keyed by symbol")),
-                (topic, route) => panic!("{topic} along {route:?}"),
             }
         }
     };

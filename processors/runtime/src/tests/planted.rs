@@ -228,6 +228,7 @@ fn every_planted_difference_is_found_where_it_is() {
         let Differences { first, total, topics, accounts, symbols, .. } = world.reconcile(Range::default()).differences;
         let found = first.first().map(ToString::to_string).unwrap_or_default();
         assert!(wanted.is(&found), "{name}: wanted {wanted:?}, found {found}");
+        assert!(first[0].kind.is_none() || first[0].cause.is_some(), "{name}: {found}");
         // What is not told in words is counted all the same.
         let counted = world.reconcile_telling(Range::default(), 0).differences;
         assert_eq!((counted.first.len(), counted.total), (0, total), "{name}");

@@ -20,6 +20,7 @@ impl World {
 
     /// With so many differences in words.
     pub fn reconcile_telling(&self, range: Range, told: usize) -> Reconciled {
+        let is_all = range == Range::default();
         let snapshots =
             StoredSnapshots::new(Arc::new(self.log.clone()), self.store.clone(), &Settings::default()).unwrap();
         let comparison = Comparison {
@@ -33,8 +34,12 @@ impl World {
         let mut reconciler = Reconciler::begin(comparison).unwrap();
         while reconciler.step().unwrap() {}
         let (done, all) = reconciler.progress();
-        assert!(done <= all, "{done} of {all}");
-        reconciler.finish()
+        let reconciled = reconciler.finish();
+        let offsets = |covered: &Covered| covered.bounds.end - covered.bounds.start;
+        assert_eq!(all, reconciled.covered.iter().map(offsets).sum::<u64>());
+        let is_read = is_all && reconciled.is_whole() && reconciled.differences.total == 0;
+        assert!(if is_read { done == all } else { done <= all }, "{done} of {all}");
+        reconciled
     }
 
     /// Nothing differs, whatever is under way; and of a log that was never cut nothing is left out.

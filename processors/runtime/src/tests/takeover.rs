@@ -2,8 +2,9 @@
 
 use super::machine::{Toy, toys};
 use super::world::{KINDS, Node, PARTITIONS, World};
+use crate::liveness::Bound;
 use crate::runtime::is_clean;
-use crate::{Factory, MachinePhase, MachineStatus, Role, RuntimeError};
+use crate::{Factory, MachinePhase, MachineStatus, Placement, Role, RuntimeError};
 use hoga_core::records::{Clock, RecordKind};
 use hoga_core::{Effects, Input, Machine, MachineKind, Record, Stop, Timestamp, Topic};
 use hoga_topics::memory::{Durability, Fault, Sent};
@@ -96,6 +97,10 @@ fn a_standby_follows_up_to_the_owners_marks_and_no_further() {
     let mut nodes = owner_and_standby(&mut world);
     let emitted: u64 = nodes[1].statuses().iter().map(|status| status.counts.emitted).sum();
     assert_eq!(emitted, 0, "it writes nothing");
+    let process = &nodes[0].process;
+    let waits = 4 * Bound::new(Placement::TAKEOVER_AFTER).silent_ms;
+    assert!(process.seats().iter().all(|seat| process.handover_ms(seat.machine, seat.partition) == Some(waits)));
+    assert!(process.wake_at(world.now) >= world.now.plus_ms(-10), "a sign of life is due soon, not long ago");
     let applied: u64 = nodes[1].statuses().iter().map(|status| status.counts.applied).sum();
     assert!(applied > 40, "it has applied {applied} records, and there were 40 deposits and what came of them");
     for _ in 0..30 {
@@ -425,7 +430,7 @@ fn snapshots_ahead_of_a_shared_log_are_an_error() {
     let ahead = Path::from("holds/0/00000000000000009999-1.snap");
     world.overwrite(&ahead, &world.snapshots()[0].1);
     let seats = world.seats(|_, _| Some(Role::Standby));
-    let shared = crate::Placement::Shared { seats, takeover_after: crate::Placement::TAKEOVER_AFTER };
+    let shared = Placement::Shared { seats, takeover_after: Placement::TAKEOVER_AFTER };
     match world.try_start(toys(), |config| config.placement = shared) {
         Err(error @ RuntimeError::OlderLog { .. }) => {
             let end = world.log.bounds(TopicPartition::new(Topic::Accounts, 0)).unwrap().end;
