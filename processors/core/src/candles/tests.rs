@@ -2,7 +2,7 @@
 //! times in milliseconds, and below each line the candles that it publishes, as `show` draws them.
 
 use super::*;
-use crate::records::{Clock, Execution, Side, Tick};
+use crate::records::{Clock, Execution, Side, Tick, assert_tells_whose};
 use crate::{AccountId, OrderId, TradeId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -56,6 +56,7 @@ fn apply(machine: &mut Candles, now: i64, record: &Record) -> Result<Vec<Candle>
     let (time, mut effects) = (Timestamp(now), Effects::default());
     let body = Body::Record(record);
     machine.apply(&Input { offset: 4, time, append_time: time, key: b"", value: b"", body }, &mut effects)?;
+    effects.as_slice().iter().map(|effect| &effect.record).chain([record]).for_each(assert_tells_whose);
     let candle = |effect: crate::Effect| match (effect.topic, effect.record) {
         (Topic::Candles, Record::Candle(candle)) => candle,
         other => panic!("only candles, got {other:?}"),

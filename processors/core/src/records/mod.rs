@@ -195,3 +195,11 @@ impl Record {
         })
     }
 }
+
+/// Panics unless a record tells the account and the symbol that stand in its fields.
+#[cfg(test)]
+pub(crate) fn assert_tells_whose(record: &Record) {
+    let fields = format!("{record:?}");
+    assert_eq!(record.account().is_some(), fields.contains(" account: "), "{fields}");
+    assert_eq!(record.symbol().is_some(), fields.contains(" symbol: "), "{fields}");
+}

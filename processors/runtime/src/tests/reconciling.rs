@@ -173,6 +173,13 @@ fn a_cause_that_is_not_there_and_a_lost_number_are_told() {
 
     let (mut world, node, _) = traded();
     world.stop(node);
+    let end = |origin: &Origin| world.log.bounds(TopicPartition::new(Topic::Accounts, origin.partition)).unwrap().end;
+    append(&world, Topic::Journal, RecordKind::JournalEntry, |origin| origin.cause = end(origin));
+    let first = &world.reconcile(Range::default()).differences.first[0];
+    assert_eq!(first.what, What::NoCause, "where its input ends nothing stands: {first}");
+
+    let (mut world, node, _) = traded();
+    world.stop(node);
     // A number that nobody wrote, and no mark tells of: it may still come.
     append(&world, Topic::Journal, RecordKind::JournalEntry, |origin| origin.number += 1);
     assert_eq!(world.reconcile(Range::default()).differences.total, 0);

@@ -321,5 +321,6 @@ fn apply(machine: &mut dyn Machine, record: &Record, time: i64) -> Effects {
     let time = Timestamp(time);
     let input = Input { offset: 0, time, append_time: time, key: b"", value: b"", body: Body::Record(record) };
     machine.apply(&input, &mut effects).unwrap_or_else(|stop| panic!("{stop}\n{record:#?}"));
+    effects.as_slice().iter().map(|effect| &effect.record).chain([record]).for_each(assert_tells_whose);
     effects
 }
