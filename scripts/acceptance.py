@@ -81,6 +81,12 @@ def run_in_order(command, seconds):
     return code, "".join(said)
 
 
+def chaos_command(binary, brokers, plan, folder, totals, *flags):
+    """`hoga chaos` with this plan on these brokers, its data in this folder, its totals added to this file."""
+    command = [binary, "chaos", "--plan", plan, "--kafka", brokers.addresses, "--brokers-dir", brokers.folder]
+    return [*command, "--scripts", ROOT / "scripts", "--data-dir", folder, "--totals", totals, *flags]
+
+
 def percentiles(milliseconds):
     """P50, P99 (nearest rank) and the most, in seconds."""
     ordered = sorted(milliseconds)
