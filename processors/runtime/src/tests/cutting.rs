@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub type Archive = BTreeMap<TopicPartition, Vec<LogRecord>>;
 
 impl World {
-    fn stored_snapshots(&self) -> StoredSnapshots {
+    pub fn stored_snapshots(&self) -> StoredSnapshots {
         StoredSnapshots::new(Arc::new(self.log.clone()), self.store.clone(), &Settings::default()).unwrap()
     }
 

@@ -5,7 +5,7 @@ use super::history::{Damage, History};
 use super::market::{Market, clocks};
 use super::world::World;
 use crate::reconcile::{Differences, Point, Range};
-use hoga_core::money::DECIMAL_ONE as ONE;
+use hoga_core::money::{DECIMAL_ONE as ONE, Decimal};
 use hoga_core::records::{Execution, JournalEntry, Mark, OrderEventKind, RecordKind, SettlementLeg};
 use hoga_core::{MachineKind, Record, Topic, machines};
 use hoga_topics::{TimeMode, TopicPartition, memory::Durability};
@@ -77,24 +77,21 @@ fn wanted(at: TopicPartition, offset: usize, by: impl Display, says: impl Into<S
     Wanted { begins: format!("{at}@{offset}: {by}"), says: says.into() }
 }
 
+/// Adds one to a field of an execution.
+fn execution_off(history: &mut History, name: &str, field: fn(&mut Execution) -> &mut Decimal) -> Wanted {
+    let (at, place, execution) = execution(history);
+    let field = field(execution);
+    let due = *field;
+    field.0 += ONE;
+    wanted(at, place, "Execution in KRW-BTC by matching/", format!(": {name} is {field}, due is {due}"))
+}
+
 /// Makes one thing wrong, and says what has to be found.
 type Plant = (&'static str, fn(&mut History) -> Wanted);
 
 const PLANTS: &[Plant] = &[
-    ("an execution says another quantity", |h| {
-        let (at, place, execution) = execution(h);
-        let due = execution.quantity;
-        execution.quantity.0 += ONE;
-        let ends = format!(": quantity is {}, due is {due}", execution.quantity);
-        wanted(at, place, "Execution in KRW-BTC by matching/", ends)
-    }),
-    ("an execution is at another price", |h| {
-        let (at, place, execution) = execution(h);
-        let due = execution.price;
-        execution.price.0 += ONE;
-        let ends = format!(": price is {}, due is {due}", execution.price);
-        wanted(at, place, "Execution in KRW-BTC by matching/", ends)
-    }),
+    ("an execution says another quantity", |h| execution_off(h, "quantity", |execution| &mut execution.quantity)),
+    ("an execution is at another price", |h| execution_off(h, "price", |execution| &mut execution.price)),
     ("an execution stands there twice", |h| {
         let (at, place, _) = execution(h);
         let again = h.of(at)[place].clone();

@@ -2,9 +2,9 @@
 //! told.
 
 use super::market::Market;
+use super::undecodable::hollow;
 use super::world::{Node, World};
 use crate::reconcile::{Comparison, Covered, Left, Point, Range, Reconciled, Reconciler, What, Why};
-use crate::snapshot::usable::StoredSnapshots;
 use hoga_core::records::RecordKind;
 use hoga_core::{MachineKind, Settings, Topic, machines};
 use hoga_schemas::Origin;
@@ -21,8 +21,7 @@ impl World {
     /// With so many differences in words.
     pub fn reconcile_telling(&self, range: Range, told: usize) -> Reconciled {
         let is_all = range == Range::default();
-        let snapshots =
-            StoredSnapshots::new(Arc::new(self.log.clone()), self.store.clone(), &Settings::default()).unwrap();
+        let snapshots = self.stored_snapshots();
         let comparison = Comparison {
             cuts: &self.cuts,
             snapshots: &snapshots,
@@ -190,9 +189,7 @@ fn behind_what_stops_a_machine_nothing_is_compared() {
     let (mut world, node, _) = traded();
     world.stop(node);
     let accounts = TopicPartition::new(Topic::Accounts, 0);
-    let mut hollow = Vec::new();
-    hoga_schemas::seal(RecordKind::Deposit, None, &[0xff], &mut hollow);
-    let stops = world.log.append_foreign(accounts, b"", Some(&hollow), world.now).unwrap();
+    let stops = world.log.append_foreign(accounts, b"", Some(&hollow(RecordKind::Deposit)), world.now).unwrap();
     // Of partition 0, since that is where the copy is appended first; it claims to come of what cannot be read.
     let at = append(&world, Topic::Journal, RecordKind::JournalEntry, |origin| origin.cause = stops);
     let reconciled = world.reconcile(Range::default());

@@ -60,10 +60,10 @@ fn compare(world: &World, report: &StopReport) {
 }
 
 #[test]
-fn a_runtime_starts_drains_stops_and_goes_on() {
+fn a_runtime_starts_drains_stops_and_goes_on_with_one_worker_or_more() {
     let mut world = world();
-    for turn in 0..3 {
-        let runtime = start(&world, &format!("turn-{turn}"), |_| {});
+    for workers in [2, 1, 3] {
+        let runtime = start(&world, &format!("{workers}-workers"), |config| config.workers = workers);
         runtime.wait_running(deadline()).unwrap();
         assert_eq!(phases(&runtime, |phase| *phase == MachinePhase::Running), runtime.status().len());
         deposits(&mut world, 50);
@@ -71,17 +71,6 @@ fn a_runtime_starts_drains_stops_and_goes_on() {
         compare(&world, &runtime.stop(deadline()));
         world.audit();
     }
-}
-
-#[test]
-fn one_worker_serves_all_machines() {
-    let mut world = world();
-    let runtime = start(&world, "alone", |config| config.workers = 1);
-    runtime.wait_running(deadline()).unwrap();
-    deposits(&mut world, 50);
-    wait_drained(&world.log, deadline()).unwrap();
-    compare(&world, &runtime.stop(deadline()));
-    world.audit();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use hoga_topics::{AcceptedBody, TopicPartition};
 use std::sync::Arc;
 
 /// Nothing of what a record of this kind has to say.
-fn hollow(kind: RecordKind) -> Vec<u8> {
+pub fn hollow(kind: RecordKind) -> Vec<u8> {
     let mut value = Vec::new();
     hoga_schemas::seal(kind, None, &[0xff], &mut value);
     value

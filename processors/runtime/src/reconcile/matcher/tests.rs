@@ -23,9 +23,15 @@ fn told(told: &Told) -> String {
     }
 }
 
-/// What is told of records that stand where effects are due. Upper case letters are records of another kind.
+/// What is told once the matcher has these effects and records, and what comes `then`. Upper case letters are records of
+/// another kind.
 #[track_caller]
-fn check(due: &str, found: &str, rest: Rest, expected: &[&str]) -> Matcher {
+fn told_of(
+    due: &str,
+    found: &str,
+    expected: &[&str],
+    then: impl FnOnce(&mut Matcher, &mut dyn FnMut(Told)),
+) -> Matcher {
     let kind = |text: &str| match text.chars().all(char::is_uppercase) {
         true => RecordKind::Clock,
         false => RecordKind::Execution,
@@ -41,9 +47,15 @@ fn check(due: &str, found: &str, rest: Rest, expected: &[&str]) -> Matcher {
         let (kind, content) = (kind(content), content.as_bytes());
         matcher.found(Found { offset, cause, kind, key: b"k", content, asked: true }, &mut tell);
     }
-    matcher.finish(rest, &mut tell);
+    then(&mut matcher, &mut tell);
     assert_eq!(said, expected, "due {due}, found {found}");
     matcher
+}
+
+/// What is told of records that stand where effects are due, and nothing more comes.
+#[track_caller]
+fn check(due: &str, found: &str, rest: Rest, expected: &[&str]) -> Matcher {
+    told_of(due, found, expected, |matcher, tell| matcher.finish(rest, tell))
 }
 
 const ALL: Rest = Rest::Read { end: 99, delivered: u64::MAX };
@@ -97,32 +109,22 @@ fn behind_a_gap_the_first_that_had_to_be_there_is_missing_and_of_the_rest_nothin
     assert_eq!((matcher.under_way, matcher.unread), (2, 0));
 }
 
+/// So many effects `a`, and one behind them.
+fn behind(passed: usize) -> String {
+    (1..=passed).map(|cause| format!("{cause}a ")).chain(["999z".into()]).collect()
+}
+
 #[test]
 fn what_is_passed_over_and_kept_may_still_come() {
-    let told_of = |passed: usize, expected: &[&str]| {
-        let due: Vec<String> = (1..=passed).map(|cause| format!("{cause}a")).chain(["999z".into()]).collect();
-        let mut matcher = Matcher::default();
-        let mut said = Vec::new();
-        let mut tell = |what: Told| said.push(told(&what));
-        for (cause, content) in due.iter().map(|word| parts(word)) {
-            let (kind, content, counter) = (RecordKind::Execution, content.as_bytes(), Counter::default());
-            let effect = Emitted { lane: 0, key: b"k", kind, content, cause, counter, time: Timestamp(0) };
-            matcher.due(&effect, &mut tell);
-        }
-        for (offset, cause, content) in [(0, 999, b"z"), (1, 1, b"a")] {
-            let kind = RecordKind::Execution;
-            matcher.found(Found { offset, cause, kind, key: b"k", content, asked: true }, &mut tell);
-        }
-        matcher.settle(&mut tell);
-        assert_eq!(said, expected, "{passed} passed over");
+    let settled = |passed, expected: &[&str]| {
+        told_of(&behind(passed), "999z 1a", expected, |matcher, tell| matcher.settle(tell));
     };
-    told_of(UNMET, &["@1 moved 1a"]);
-    told_of(UNMET + 1, &["@0 no 1a", "@1 odd 1a"]);
+    settled(UNMET, &["@1 moved 1a"]);
+    settled(UNMET + 1, &["@0 no 1a", "@1 odd 1a"]);
 }
 
 #[test]
 fn what_is_passed_over_is_told_when_it_is_too_much_to_keep() {
-    let due: Vec<String> = (1..=UNMET + 2).map(|cause| format!("{cause}a")).chain(["999z".into()]).collect();
     let expected: Vec<String> = (1..=UNMET + 2).map(|cause| format!("@0 no {cause}a")).collect();
-    check(&due.join(" "), "999z", ALL, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    check(&behind(UNMET + 2), "999z", ALL, &expected.iter().map(String::as_str).collect::<Vec<_>>());
 }
