@@ -60,6 +60,8 @@ pub enum Verdict {
     Goal,
     /// The must is kept, the goal is not reached.
     Must,
+    /// Only a goal is asked for, and it is not reached.
+    NoGoal,
     /// The must is missed by less than the noise.
     WithinNoise,
     /// The must is missed.
@@ -94,7 +96,7 @@ impl Figure {
             (Some(must), _) if reaches(must) => Verdict::Must,
             (Some(must), _) if nearly(must) => Verdict::WithinNoise,
             (Some(_), _) => Verdict::Missed,
-            (None, _) => Verdict::Must,
+            (None, _) => Verdict::NoGoal,
         };
         Some((asked, verdict))
     }
@@ -134,7 +136,7 @@ mod tests {
             ("book", "commands/s", 20_000_000, 0, Verdict::Must),
             ("book", "commands/s", 19_000_000, 5, Verdict::WithinNoise),
             ("book", "commands/s", 18_999_999, 5, Verdict::Missed),
-            ("book", "P99", 151, 0, Verdict::Must),
+            ("book", "P99", 151, 0, Verdict::NoGoal),
             ("hop 2,000/s", "P50 of bare", 110, 0, Verdict::Goal),
             ("hop 2,000/s", "P50 of bare", 130, 0, Verdict::Must),
             ("hop 2,000/s", "P50 of bare", 143, 10, Verdict::WithinNoise),

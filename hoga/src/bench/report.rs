@@ -70,6 +70,7 @@ fn said(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Goal => "goal",
         Verdict::Must => "kept",
+        Verdict::NoGoal => "short of the goal",
         Verdict::WithinNoise => "below the must, within the noise",
         Verdict::Missed => "MISSED",
     }

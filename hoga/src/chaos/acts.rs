@@ -128,9 +128,13 @@ impl Arena {
 
     fn late(&mut self, who: Who, asleep_ms: u64) -> Result<(), Failure> {
         self.look()?;
-        let had = self.owned_by(who).len();
-        self.sleep(who, asleep_ms)?;
-        self.totals.late_wakers += u64::from(had > 0);
+        // Machines stay where they went: one of a pair may own all, and who owns nothing is replaced by nobody.
+        let owner = if self.owned_by(who).is_empty() { who.partner() } else { who };
+        if owner != who {
+            self.outcome.push(format!("in its place {owner}, which owned all"));
+        }
+        self.sleep(owner, asleep_ms)?;
+        self.totals.late_wakers += 1;
         Ok(())
     }
 
