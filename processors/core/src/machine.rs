@@ -301,6 +301,17 @@ mod tests {
     }
 
     #[test]
+    fn who_keeps_time_is_given_clocks() {
+        for kind in MachineKind::ALL {
+            let passed_on = MachineKind::ALL.iter().any(|from| from.clock_output() == Some(kind.input()));
+            // No machine writes ticks: their producers write clocks too.
+            let given = passed_on || kind.input() == Topic::Ticks;
+            assert_eq!(kind.keeps_time(), given, "{kind}");
+            assert!(kind.clock_output().is_none_or(|topic| kind.outputs().contains(&topic)), "{kind}");
+        }
+    }
+
+    #[test]
     fn effects_are_empty_until_one_is_emitted_and_after_they_are_drained() {
         let mut effects = Effects::default();
         assert!(effects.is_empty());
