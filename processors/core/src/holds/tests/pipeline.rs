@@ -54,6 +54,18 @@ fn partition_of(account: &AccountId) -> usize {
     usize::from(account.as_str().as_bytes()[1] % 2 == 1)
 }
 
+/// What is held of each balance is what its open orders hold.
+fn check_held(holds: &Holds) {
+    let mut by_orders = BTreeMap::<_, i128>::new();
+    for order in holds.open_orders() {
+        *by_orders.entry((order.account, order.asset)).or_default() += order.held.0;
+    }
+    let held = holds.balances().filter(|balance| balance.held != Decimal::ZERO);
+    let held: BTreeMap<_, _> = held.map(|balance| ((balance.account, balance.asset), balance.held.0)).collect();
+    by_orders.retain(|_, held| *held != 0);
+    assert_eq!(by_orders, held);
+}
+
 impl Pipeline {
     fn new(rng: Rng) -> Self {
         let settings = Settings { max_open_orders: 60, max_pending: 4, ..Settings::default() };
@@ -221,6 +233,7 @@ impl Pipeline {
             assert_eq!(parts.iter().map(|part| part.0).sum::<i128>(), 0, "clearing in {asset}: {parts:?}");
         }
         self.holds.iter().for_each(Holds::check_invariants);
+        self.holds.iter().for_each(check_held);
     }
 
     fn cancel_all(&mut self) {
