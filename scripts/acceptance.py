@@ -33,7 +33,7 @@ FAULTS = (
     "kill=10,late=5,frames=15",
 )
 # Orders a second: what two cores can do beside the faults, the brokers and the checker.
-FAULTS_RATE = 200
+FAULTS_RATE = 100
 
 rows = []
 failures = []
