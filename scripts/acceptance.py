@@ -23,17 +23,13 @@ MBO = DATA / "es_2023-12-25_mbo.csv"
 LOBSTER = DATA / "amzn_2021-04-12_lobster_messages.csv"
 WORKLOAD = DATA / "matching_workload.bin.zst"
 
-# A whole set of faults as plans of `hoga chaos`: every fail point, 50 kills, 10 late wakers, 50 schedules of frames, a
+# A whole set of faults as plans of `hoga chaos`: every fail point, 50 kills, 10 late wakers, 60 schedules of frames, a
 # broker killed 5 times and paused 3 times. In stretches with topics of their own, because what a round costs grows
 # with what they hold.
-FAULTS = (
-    "point=30",
-    "kill=10,late=5,frames=15",
-    "broker-kill=5,broker-pause=3,broker-restart=2,frames=20",
-    "kill=10,late=5,frames=15",
-)
+BROKER_FAULTS = "broker-kill=5,broker-pause=3,broker-restart=2,frames=10"
+FAULTS = ("point=30", "kill=10,late=5,frames=25", BROKER_FAULTS, "kill=10,late=5,frames=25")
 # Orders a second: what two cores can do beside the faults, the brokers and the checker.
-FAULTS_RATE = 100
+FAULTS_RATE = 120
 
 rows = []
 failures = []
