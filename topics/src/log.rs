@@ -207,11 +207,13 @@ impl LogError {
     }
 }
 
-/// Wakes whoever waits for something new: records, acknowledgements, durability.
+/// Wakes whoever waits for something new: records, acknowledgements, durability. Of workers who do the same work, and
+/// who look for all of it, a change wakes one.
 #[derive(Debug, Default)]
 pub struct Signal {
     state: Mutex<SignalState>,
     changed: Condvar,
+    work: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -219,6 +221,7 @@ struct SignalState {
     version: u64,
     /// Waking nobody costs a system call too, and most changes come while everybody is at work.
     waiting: usize,
+    workers_waiting: usize,
 }
 
 impl Signal {
@@ -231,8 +234,11 @@ impl Signal {
     pub fn notify(&self) {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         state.version += 1;
-        let somebody_waits = state.waiting > 0;
+        let (somebody_waits, a_worker_waits) = (state.waiting > 0, state.workers_waiting > 0);
         drop(state);
+        if a_worker_waits {
+            self.work.notify_one();
+        }
         if somebody_waits {
             self.changed.notify_all();
         }
@@ -247,6 +253,19 @@ impl Signal {
             .wait_timeout_while(state, timeout, |state| state.version == seen)
             .expect("no holder of this lock panics");
         state.waiting -= 1;
+        state.version
+    }
+
+    /// As [`Self::wait`], for one of several workers any of whom does what is to be done: a change wakes one of them
+    /// only. Whoever was at work meanwhile sees by the version that there was one.
+    pub fn wait_as_worker(&self, seen: u64, timeout: Duration) -> u64 {
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        state.workers_waiting += 1;
+        let (mut state, _) = self
+            .work
+            .wait_timeout_while(state, timeout, |state| state.version == seen)
+            .expect("no holder of this lock panics");
+        state.workers_waiting -= 1;
         state.version
     }
 }
@@ -374,4 +393,53 @@ pub trait Log: Send + Sync {
 
     /// What to wait on when there is nothing to do.
     fn signal(&self) -> &Signal;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A change wakes one worker only, and yet none is missed: whoever is awake sees that there was one.
+    #[test]
+    fn workers_leave_nothing_undone() {
+        const JOBS: u64 = 20_000;
+        let (signal, given, done) = (Signal::default(), AtomicU64::new(0), AtomicU64::new(0));
+        let work = || {
+            while done.load(Ordering::Acquire) < JOBS {
+                let seen = signal.version();
+                let took = done.fetch_update(Ordering::AcqRel, Ordering::Acquire, |done| {
+                    (done < given.load(Ordering::Acquire)).then_some(done + 1)
+                });
+                if took.is_err() && done.load(Ordering::Acquire) < JOBS {
+                    assert_ne!(signal.wait_as_worker(seen, LONG), seen, "nothing woke it in time");
+                }
+            }
+            signal.notify();
+        };
+        std::thread::scope(|scope| {
+            (0..3).for_each(|_| drop(scope.spawn(work)));
+            for _ in 0..JOBS {
+                given.fetch_add(1, Ordering::AcqRel);
+                signal.notify();
+            }
+        });
+        assert_eq!(done.into_inner(), JOBS);
+    }
+
+    #[test]
+    fn who_waits_for_something_of_his_own_is_woken_beside_workers() {
+        let signal = Signal::default();
+        let seen = signal.version();
+        std::thread::scope(|scope| {
+            let waits = [(); 2].map(|()| scope.spawn(|| signal.wait(seen, LONG)));
+            let works = scope.spawn(|| signal.wait_as_worker(seen, LONG));
+            signal.notify();
+            for woken in waits.into_iter().chain([works]) {
+                assert_ne!(woken.join().expect("it does not panic"), seen);
+            }
+        });
+    }
 }

@@ -48,9 +48,11 @@ impl Pool {
             let Round { worked, wake_at } = self.round(worker, now);
             if !worked {
                 let left = Duration::from_millis((wake_at.0 - wall_now().0).max(1) as u64);
-                self.process.log.signal().wait(seen, left);
+                self.process.log.signal().wait_as_worker(seen, left);
             }
         }
+        // A change wakes one worker: this one wakes the next, who ends too.
+        self.process.log.signal().notify();
     }
 
     fn round(&self, worker: usize, now: Timestamp) -> Round {

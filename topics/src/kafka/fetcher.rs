@@ -1,10 +1,13 @@
-//! Threads with a consumer each, which read for many readers, each of another partition.
+//! Consumers that read for many readers, each of another partition. A consumer tells by the log's signal that something
+//! came; the first reader that finds its queue empty then takes it all over, for itself and the others. So a record
+//! changes threads once, from librdkafka's to whoever wants it. A thread of each consumer's own does what may take long.
 //!
 //! Invariants:
-//! 1. Only its thread speaks to a consumer, in the order of the commands it is given: nothing that was read for one
-//!    reader reaches another that came later to the same partition.
-//! 2. A reader's queue is bounded; its partition pauses when it is full and goes on when it is half empty.
-//! 3. A thread that ended, or that hangs, is replaced ([`Fetcher::renew`]): the new one goes on behind what is queued,
+//! 1. Only its thread tells a consumer what to read, in the order of the commands it is given: nothing that was read for
+//!    one reader reaches another that came later to the same partition.
+//! 2. A reader never waits for a consumer: it takes over what is there, unless somebody is at it.
+//! 3. A reader's queue is bounded; its partition pauses when it is full and goes on when it is half empty.
+//! 4. A thread that ended, or that hangs, is replaced ([`Fetcher::renew`]): the new one goes on behind what is queued,
 //!    and what the old one may still bring is what the new one brings: an offset's record never changes.
 //!
 //! Left out on purpose: finding out what is wrong, which asks Kafka and may take long: that is the watchdog's.
@@ -17,7 +20,7 @@ use super::metrics::Recorder;
 use crate::{LogError, Signal, TopicPartition};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use work::Work;
 
@@ -44,7 +47,8 @@ impl Fetchers {
             return Ok((free.clone(), lane));
         }
         let shared = Shared::new(self.signal.clone(), self.alarm.clone());
-        let fetcher = Arc::new(Fetcher { client: self.client.clone(), shared, thread: Mutex::default() });
+        let client = self.client.clone();
+        let fetcher = Arc::new(Fetcher { client, shared, work: Mutex::default(), thread: Mutex::default() });
         assert!(fetcher.open(&lane), "a new fetcher reads nothing");
         fetcher.start()?;
         all.push(fetcher.clone());
@@ -77,6 +81,8 @@ struct Shared {
     inbox: Mutex<Inbox>,
     signal: Arc<Signal>,
     alarm: Arc<Signal>,
+    /// Something came since a consumer was last emptied.
+    came: AtomicBool,
     closing: AtomicBool,
     generation: AtomicU64,
     /// Rounds of the thread, and records that it queued.
@@ -94,6 +100,7 @@ impl Shared {
             inbox: Mutex::default(),
             signal,
             alarm,
+            came: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             rounds: AtomicU64::new(0),
@@ -106,6 +113,12 @@ impl Shared {
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A consumer that was empty has something.
+    fn comes(&self) {
+        self.came.store(true, Ordering::Release);
+        self.signal.notify();
     }
 
     fn end(&self, why: String) {
@@ -122,10 +135,12 @@ pub(super) struct Pulse {
     pub complaints: u64,
 }
 
-/// One thread; dropping it ends it.
+/// A consumer and its thread; dropping it ends both.
 pub(super) struct Fetcher {
     client: Arc<Client>,
     shared: Arc<Shared>,
+    /// Its thread's, which closes the consumer when it ends: that may take long.
+    work: Mutex<Weak<Mutex<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -137,6 +152,8 @@ impl Fetcher {
         if free {
             inbox.lanes.insert(lane.at, lane.clone());
             inbox.commands.push(Command::Open(lane.clone()));
+            drop(inbox);
+            self.wake();
         }
         free
     }
@@ -145,12 +162,36 @@ impl Fetcher {
         let made = self.client.consumer(|_| {});
         let consumer = made.map_err(|error| self.client.failed("setting up a consumer", &error))?;
         let work = Work::new(&self.client, consumer, self.shared.clone());
-        let thread = std::thread::Builder::new().name("hoga-kafka-fetch".into()).spawn(move || work.run());
+        let (work, shared) = (Arc::new(Mutex::new(work)), self.shared.clone());
+        let to_take_over = Arc::downgrade(&work);
+        let run = move || work::run(&work, &shared);
+        let thread = std::thread::Builder::new().name("hoga-kafka-fetch".into()).spawn(run);
         let thread =
             thread.map_err(|source| LogError::Io { what: "starting a thread that reads Kafka".into(), source })?;
         // A thread that hangs is left alone: it may never be joined.
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = to_take_over;
         Ok(())
+    }
+
+    /// Takes over what came for all its readers, if anything did and nobody else is at it. `own` is the caller's: if
+    /// only that one got something, nobody is told.
+    pub fn take_over(&self, own: TopicPartition) {
+        if !self.shared.came.load(Ordering::Acquire) {
+            return;
+        }
+        let Some(work) = self.work.try_lock().ok().and_then(|work| work.upgrade()) else { return };
+        let more = work.try_lock().is_ok_and(|mut work| work.take_over(own));
+        if more {
+            self.wake();
+        }
+    }
+
+    /// Has its thread look at commands.
+    fn wake(&self) {
+        if let Some(thread) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
+            thread.thread().unpark();
+        }
     }
 
     /// Begins anew with another thread and consumer, behind what is queued for each reader.
@@ -207,6 +248,7 @@ impl Fetcher {
 impl Drop for Fetcher {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::Release);
+        self.wake();
         if let Some(thread) = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = thread.join();
         }

@@ -123,6 +123,11 @@ impl Lane {
         queue.records.len() <= self.max_records / 2 && queue.bytes <= MAX_QUEUED_BYTES / 2
     }
 
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
+        self.queue().records.is_empty()
+    }
+
     /// The offset behind what was read.
     pub fn next(&self) -> u64 {
         self.queue().next

@@ -29,6 +29,9 @@ impl Reader for KafkaReader {
         if offset < start {
             return Err(LogError::Cut { partition: at, offset, start });
         }
+        if self.lane.is_empty() {
+            self.fetcher.take_over(at);
+        }
         self.position = self.lane.take(max, out)?;
         Ok(())
     }

@@ -1,10 +1,13 @@
-//! The thread itself: commands, pauses, records.
+//! A consumer at work: commands, pauses, records; and the thread that looks after it.
 //!
 //! Invariants:
 //! 1. Records reach a queue in order, from the offset asked for. A hole is believed only after a second reading: a
 //!    control record leaves one, and so would a record that got lost on the way here.
 //! 2. A partition whose queue is full is let go of, and assigned again once there is room. librdkafka's own pause and
 //!    resume would do, but a partition that resumes waits up to a second until librdkafka's thread looks at it.
+//! 3. What asks librdkafka to do something, and so may wait for it, the thread does alone. Whoever else finds that it has
+//!    to be done ([`Later`]) leaves everything as it is until then.
+//! 4. The thread looks every [`TICK`] by itself: a consumer has been known not to tell that something came.
 
 use super::{Command, Shared};
 use crate::kafka::client::{self, Client};
@@ -19,11 +22,11 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Commands and emptied queues are looked for so often when nothing comes.
+/// Commands, emptied queues and records that nobody takes over are looked for so often.
 const TICK: Duration = Duration::from_millis(5);
 /// Records taken from the consumer before the next look at commands.
 const BATCH: usize = 1_000;
@@ -36,6 +39,16 @@ struct Reading {
     hole_at: Option<u64>,
 }
 
+/// What is to be done before anything more is taken from the consumer.
+enum Later {
+    /// Its queue is full.
+    LetGo(TopicPartition),
+    /// It has a hole.
+    ReadAgain(TopicPartition),
+    /// The consumer is of no use any more.
+    End(KafkaError),
+}
+
 pub(super) struct Work {
     consumer: BaseConsumer<Noting>,
     shared: Arc<Shared>,
@@ -44,11 +57,51 @@ pub(super) struct Work {
     topics: HashMap<String, Topic>,
     names: BTreeMap<Topic, String>,
     readings: BTreeMap<TopicPartition, Reading>,
+    later: Option<Later>,
+    /// Records that were queued when the thread last looked.
+    queued_before: u64,
+}
+
+/// What taking over brought.
+#[derive(Default)]
+struct Brought {
+    records: u64,
+    /// Something came for another reader than the one that took over.
+    for_others: bool,
+}
+
+/// Until the log is closed, or the thread's generation is over.
+pub(super) fn run(work: &Mutex<Work>, shared: &Shared) {
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        while !shared.closing.load(Ordering::Acquire) {
+            let mut work = work.lock().expect("who took over has not panicked");
+            if !work.current() {
+                break;
+            }
+            let more = work.round()?;
+            drop(work);
+            if shared.came.load(Ordering::Acquire) {
+                // Whoever wanted to take it over meanwhile found the consumer locked.
+                shared.signal.notify();
+            }
+            if !more {
+                std::thread::park_timeout(TICK);
+            }
+        }
+        Ok::<_, KafkaError>(())
+    }));
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => shared.end(error.to_string()),
+        Err(_) => shared.end("a panic, whose message stands above".into()),
+    }
 }
 
 impl Work {
     /// Reads what the commands say from now on.
-    pub fn new(client: &Client, consumer: BaseConsumer<Noting>, shared: Arc<Shared>) -> Self {
+    pub fn new(client: &Client, mut consumer: BaseConsumer<Noting>, shared: Arc<Shared>) -> Self {
+        let coming = shared.clone();
+        consumer.set_nonempty_callback(move || coming.comes());
         Self {
             consumer,
             generation: shared.generation.load(Ordering::Acquire),
@@ -56,28 +109,38 @@ impl Work {
             topics: client.names().map(|(name, topic)| (name.to_owned(), topic)).collect(),
             names: client.names().map(|(name, topic)| (topic, name.to_owned())).collect(),
             readings: BTreeMap::new(),
+            later: None,
+            queued_before: 0,
         }
     }
 
-    /// Until the log is closed, or the thread's generation is over.
-    pub fn run(mut self) {
-        let shared = self.shared.clone();
-        let ended = catch_unwind(AssertUnwindSafe(|| self.rounds()));
-        match ended {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => shared.end(error.to_string()),
-            Err(_) => shared.end("a panic, whose message stands above".into()),
+    /// What the thread does each time; whether there is more to do at once.
+    fn round(&mut self) -> KafkaResult<bool> {
+        match self.later.take() {
+            None => {}
+            Some(Later::LetGo(at)) => self.unassign(at)?,
+            Some(Later::ReadAgain(at)) => self.restart(at)?,
+            Some(Later::End(error)) => return Err(error),
         }
+        self.commands()?;
+        self.resume()?;
+        // While readers take over by themselves, what came since is theirs.
+        let idle = self.queued_before == self.shared.queued.load(Ordering::Acquire);
+        let Brought { records, .. } = if idle { self.read(None) } else { Brought::default() };
+        if records > 0 {
+            self.shared.signal.notify();
+        }
+        self.queued_before = self.shared.queued.load(Ordering::Acquire);
+        self.shared.rounds.fetch_add(1, Ordering::AcqRel);
+        Ok(self.later.is_some() || records as usize == BATCH)
     }
 
-    fn rounds(&mut self) -> KafkaResult<()> {
-        while !self.shared.closing.load(Ordering::Acquire) && self.current() {
-            self.commands()?;
-            self.resume()?;
-            self.read()?;
-            self.shared.rounds.fetch_add(1, Ordering::AcqRel);
+    /// Takes what is there for all readers, on the thread of `own`'s; whether the consumer's thread has to go on.
+    pub fn take_over(&mut self, own: TopicPartition) -> bool {
+        if self.later.is_none() && self.read(Some(own)).for_others {
+            self.shared.signal.notify();
         }
-        Ok(())
+        self.later.is_some()
     }
 
     fn current(&self) -> bool {
@@ -161,50 +224,52 @@ impl Work {
         Ok(())
     }
 
-    /// Takes what is there, at most [`BATCH`] records; waits for the first.
-    fn read(&mut self) -> KafkaResult<()> {
-        let mut queued = 0;
-        for index in 0..BATCH {
-            let timeout = if index == 0 { TICK } else { Duration::ZERO };
-            match self.consumer.poll(timeout) {
+    /// Takes what is there, at most [`BATCH`] records, until something is to be done before more is taken.
+    fn read(&mut self, own: Option<TopicPartition>) -> Brought {
+        let mut brought = Brought::default();
+        self.shared.came.store(false, Ordering::Release);
+        while self.later.is_none() {
+            if brought.records as usize == BATCH {
+                self.shared.came.store(true, Ordering::Release);
+                break;
+            }
+            match self.consumer.poll(Duration::ZERO) {
                 None => break,
-                Some(Ok(message)) => match deliver(&self.topics, &mut self.readings, &message) {
-                    (_, Offer::Dropped) => {}
-                    (_, Offer::Queued) => queued += 1,
-                    (at, Offer::Full) => {
-                        queued += 1;
-                        // At once: until then the consumer gives more of it.
-                        self.unassign(at)?;
+                Some(Ok(message)) => {
+                    let (at, offer) = deliver(&self.topics, &mut self.readings, &message);
+                    match offer {
+                        Offer::Dropped => continue,
+                        Offer::Queued => {}
+                        Offer::Full => self.later = Some(Later::LetGo(at)),
+                        Offer::Hole(_) => self.later = Some(Later::ReadAgain(at)),
                     }
-                    (at, Offer::Hole(_)) => {
-                        self.restart(at)?;
-                        break;
+                    if !matches!(offer, Offer::Hole(_)) {
+                        brought.records += 1;
+                        brought.for_others |= Some(at) != own;
                     }
-                },
-                Some(Err(error)) => self.judge(error)?,
+                }
+                Some(Err(error)) => self.judge(error),
             }
         }
-        if queued > 0 {
-            self.shared.queued.fetch_add(queued, Ordering::AcqRel);
-            self.shared.batches.record(queued);
-            self.shared.signal.notify();
+        if brought.records > 0 {
+            self.shared.queued.fetch_add(brought.records, Ordering::AcqRel);
+            self.shared.batches.record(brought.records);
         }
-        Ok(())
+        brought
     }
 
     /// Most errors pass, as a broker that is away. Some are a partition's, and the watchdog finds out whose. After a
     /// fatal one this consumer is of no use.
-    fn judge(&self, error: KafkaError) -> KafkaResult<()> {
+    fn judge(&mut self, error: KafkaError) {
         use RDKafkaErrorCode::{AutoOffsetReset, Fatal, OffsetOutOfRange, TopicAuthorizationFailed};
         match error.rdkafka_error_code() {
-            Some(Fatal) => return Err(error),
+            Some(Fatal) => self.later = Some(Later::End(error)),
             Some(AutoOffsetReset | OffsetOutOfRange | TopicAuthorizationFailed) => {
                 self.shared.complaints.fetch_add(1, Ordering::AcqRel);
                 self.shared.alarm.notify();
             }
             _ => tracing::debug!(%error, "reading Kafka; it goes on by itself"),
         }
-        Ok(())
     }
 }
 
