@@ -7,8 +7,8 @@
 
 use crate::book::events::{Answer, Events, Leaves, Party, Trade};
 use crate::book::fill_or_kill::fillable;
-use crate::book::order::{AccountIndex, BookState, NewOrder, Order, Taker, Work, may_amend, reaches};
-use crate::book::store::{Slot, Store};
+use crate::book::order::{AccountIndex, BookState, NewOrder, Order, Taker, Work, may_amend};
+use crate::book::store::{Resting, Slot, Store};
 use crate::book::{Book, LevelTotal};
 use crate::ids::OrderId;
 use crate::money::{Amount, Price, Quantity};
@@ -45,7 +45,7 @@ enum End {
 impl FastBook {
     fn rest(&mut self, order: Order, out: &mut Events) {
         out.touch(order.side, order.price);
-        self.store.push(Order { priority: self.next_priority, ..order });
+        self.store.push(&Order { priority: self.next_priority, ..order });
         self.next_priority += 1;
     }
 
@@ -58,7 +58,7 @@ impl FastBook {
     /// Where the order of that id lies; a command of another account on it is a broken invariant.
     fn find(&self, id: OrderId, account: AccountIndex) -> Option<Slot> {
         let slot = self.store.find(id)?;
-        assert_eq!(self.store.order(slot).account, account, "order {id} belongs to another account than its command");
+        assert_eq!(self.store.get(slot).account, account, "order {id} belongs to another account than its command");
         Some(slot)
     }
 
@@ -66,7 +66,7 @@ impl FastBook {
     fn find_to_change(&self, id: OrderId, account: AccountIndex, out: &mut Events) -> Option<Slot> {
         let (reason, open) = match self.find(id, account) {
             None => (Reason::NotOpen, Quantity::ZERO),
-            Some(slot) if !may_amend(self.phase) => (Reason::Phase, self.store.order(slot).open),
+            Some(slot) if !may_amend(self.phase) => (Reason::Phase, self.store.get(slot).open),
             found => return found,
         };
         out.answer(Answer::refused(id, account, reason, open));
@@ -75,7 +75,7 @@ impl FastBook {
 
     /// Whether an order of that side and limit would take.
     fn would_trade(&self, side: Side, limit: Price) -> bool {
-        self.store.best_price(side.opposite()).is_some_and(|price| reaches(side, limit, price))
+        self.store.has_at(side.opposite(), limit)
     }
 
     fn notional(&self, price: Price, lots: Quantity) -> i128 {
@@ -127,7 +127,7 @@ impl FastBook {
         let Some(slot) = self.store.best(taker.order.side.opposite()) else {
             return Step::End(End::NoLiquidity);
         };
-        let maker = *self.store.order(slot);
+        let maker = self.store.get(slot);
         if !taker.order.reaches(maker.price) {
             return Step::End(End::NoLiquidity);
         }
@@ -142,9 +142,8 @@ impl FastBook {
     }
 
     fn trade(&mut self, taker: &mut Taker, slot: Slot, lots: Quantity, out: &mut Events) -> Step {
-        let price = self.store.order(slot).price;
+        let Resting { price, maker_fee_ppm: rate, .. } = *self.store.get(slot);
         let notional = self.notional(price, lots);
-        let rate = self.store.order(slot).maker_fee_ppm;
         let (maker, maker_fee) = self.store.fill(slot, lots, notional, rate);
         out.touch(maker.side, price);
         let taker_fee = self.fill_taker(taker, lots, notional);
@@ -201,7 +200,7 @@ impl FastBook {
             // An order that names an amount has no quantity to lose.
             Smp::Decrement if taker.budget.is_some() => close_self_match(taker, out),
             Smp::Decrement => {
-                let lots = taker.order.open.min(self.store.order(slot).open);
+                let lots = taker.order.open.min(self.store.get(slot).open);
                 self.decrement(slot, lots, out);
                 if lots == taker.order.open {
                     return close_self_match(taker, out);
@@ -219,13 +218,13 @@ impl FastBook {
     }
 
     fn decrement(&mut self, slot: Slot, lots: Quantity, out: &mut Events) {
-        if self.store.order(slot).open == lots {
+        if self.store.get(slot).open == lots {
             return self.cancel_self_match(slot, out);
         }
         self.store.reduce(slot, lots);
         let order = self.store.order(slot);
         out.touch(order.side, order.price);
-        out.answer(Answer::of(order, BookOutcome::Decremented, Some(Reason::SelfMatch)));
+        out.answer(Answer::of(&order, BookOutcome::Decremented, Some(Reason::SelfMatch)));
     }
 
     /// Trades what crosses, best against best: the newer order takes, at the older one's price. Then the book opens.
@@ -236,10 +235,11 @@ impl FastBook {
                 return;
             }
             let (Some(bid), Some(ask)) = (self.store.best(Side::Buy), self.store.best(Side::Sell)) else { break };
-            if self.store.order(bid).price < self.store.order(ask).price {
+            let (first, second) = (self.store.get(bid), self.store.get(ask));
+            if first.price < second.price {
                 break;
             }
-            if self.store.order(bid).priority < self.store.order(ask).priority {
+            if first.priority < second.priority {
                 self.uncross_once(bid, ask, out);
             } else {
                 self.uncross_once(ask, bid, out);
@@ -249,7 +249,7 @@ impl FastBook {
     }
 
     fn uncross_once(&mut self, older: Slot, newer: Slot, out: &mut Events) {
-        let (maker, taker) = (*self.store.order(older), *self.store.order(newer));
+        let (maker, taker) = (self.store.order(older), self.store.order(newer));
         let lots = maker.open.min(taker.open);
         if maker.account != taker.account || taker.self_match_prevention == Smp::None {
             let notional = self.notional(maker.price, lots);
@@ -287,6 +287,7 @@ impl FastBook {
         let due: Vec<OrderId> = sides
             .iter()
             .flat_map(|side| self.store.orders(*side))
+            .map(|slot| self.store.get(slot))
             .filter(|order| order.day)
             .map(|order| order.id)
             .take(out.room())
@@ -325,7 +326,7 @@ impl Book for FastBook {
 
     fn from_state(tick_value: i64, state: &BookState) -> Self {
         let mut store = Store::new();
-        state.bids.iter().chain(&state.asks).for_each(|order| store.push(*order));
+        state.bids.iter().chain(&state.asks).for_each(|order| store.push(order));
         Self { store, tick_value, phase: state.phase, work: state.work.clone(), next_priority: state.next_priority }
     }
 
@@ -355,8 +356,8 @@ impl Book for FastBook {
         out: &mut Events,
     ) {
         let Some(slot) = self.find_to_change(id, account, out) else { return };
-        let order = self.store.order(slot);
-        let Order { side, filled, .. } = *order;
+        let order = *self.store.get(slot);
+        let Resting { side, filled, .. } = order;
         let open = total.map_or(order.open, |total| total.minus(filled));
         if open <= Quantity::ZERO {
             let order = self.take_out(slot, out);
@@ -385,14 +386,14 @@ impl Book for FastBook {
 
     fn reduce(&mut self, id: OrderId, account: AccountIndex, by: Quantity, out: &mut Events) {
         let Some(slot) = self.find_to_change(id, account, out) else { return };
-        if by >= self.store.order(slot).open {
+        if by >= self.store.get(slot).open {
             let order = self.take_out(slot, out);
             return out.answer(Answer::of(&order, BookOutcome::Canceled, Some(Reason::Requested)));
         }
         self.store.reduce(slot, by);
         let order = self.store.order(slot);
         out.touch(order.side, order.price);
-        out.answer(Answer::of(order, BookOutcome::Amended, None));
+        out.answer(Answer::of(&order, BookOutcome::Amended, None));
     }
 
     fn cancel(&mut self, id: OrderId, account: AccountIndex, out: &mut Events) {
@@ -440,7 +441,7 @@ impl Book for FastBook {
     }
 
     fn visit(&self, side: Side, visit: &mut dyn FnMut(&Order)) {
-        self.store.orders(side).for_each(visit);
+        self.store.orders(side).for_each(|slot| visit(&self.store.order(slot)));
     }
 
     fn level(&self, side: Side, price: Price) -> LevelTotal {

@@ -8,8 +8,8 @@
 
 use crate::book::LevelTotal;
 use crate::book::fast::notional;
-use crate::book::order::{NewOrder, Order, Taker};
-use crate::book::store::Store;
+use crate::book::order::{NewOrder, Taker};
+use crate::book::store::{Resting, Store};
 use crate::money::{Amount, Quantity};
 use crate::records::{SelfMatchPrevention as Smp, Side};
 
@@ -21,7 +21,8 @@ pub(super) fn fillable(store: &Store, tick_value: i64, new: &NewOrder, taker: &T
         if missing.is_zero() || !taker.order.reaches(level.price) {
             break;
         }
-        let Some(there) = available(new, level, queue, missing) else { return false };
+        let orders = queue.map(|slot| store.get(slot));
+        let Some(there) = available(new, level, orders, missing) else { return false };
         sum += notional(tick_value, level.price, there);
         missing = missing.minus(there);
     }
@@ -32,7 +33,7 @@ pub(super) fn fillable(store: &Store, tick_value: i64, new: &NewOrder, taker: &T
 fn available<'a>(
     new: &NewOrder,
     level: LevelTotal,
-    queue: impl Iterator<Item = &'a Order>,
+    queue: impl Iterator<Item = &'a Resting>,
     missing: Quantity,
 ) -> Option<Quantity> {
     if new.self_match_prevention == Smp::None {

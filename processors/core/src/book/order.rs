@@ -56,7 +56,10 @@ impl Order {
 
     /// Whether its limit lets it trade at `price`.
     pub fn reaches(&self, price: Price) -> bool {
-        reaches(self.side, self.price, price)
+        match self.side {
+            Side::Buy => price <= self.price,
+            Side::Sell => price >= self.price,
+        }
     }
 
     /// Books a fill of `lots` for `notional` minor units at `ppm`, and returns its fee in minor units.
@@ -64,14 +67,6 @@ impl Order {
         self.open = self.open.minus(lots);
         self.filled = self.filled.plus(lots);
         self.fees.charge(notional, ppm)
-    }
-}
-
-/// Whether an order of that side and limit may trade at `price`.
-pub(super) fn reaches(side: Side, limit: Price, price: Price) -> bool {
-    match side {
-        Side::Buy => price <= limit,
-        Side::Sell => price >= limit,
     }
 }
 

@@ -1,12 +1,15 @@
 //! Where the fast book keeps its orders: price levels, each a queue of orders linked through a slab.
 //!
 //! An order is found by its id ([`index`]), a level by its price, the best level at once ([`ladder`]); orders and levels
-//! lie in slabs, which give places out again ([`slab`]).
+//! lie in slabs, which give places out again ([`slab`]). What matching and moving ask of an order lies in one line of
+//! the cache, its other terms beside ([`Resting`], [`Terms`]).
 //!
 //! Invariants:
-//! 1. A level exists while orders rest there; its total is the sum of their open lots.
+//! 1. A level's lots are the sum of what is open there; orders rest at exactly the prices that its ladder has.
 //! 2. Within a level priorities rise from head to tail: orders join at the tail.
-//! 3. Where something lies in a slab depends on history and is never visible outside.
+//! 3. Both ends of a queue lead to [`END`], whose links are written and never read: neighbours are linked without
+//!    asking whether there are any.
+//! 4. Where something lies in a slab depends on history and is never visible outside.
 //!
 //! Left out on purpose: matching, and what the levels are for.
 
@@ -15,33 +18,59 @@ mod ladder;
 mod slab;
 
 use crate::book::LevelTotal;
-use crate::book::order::Order;
+use crate::book::order::{AccountIndex, Order};
+use crate::fees::FeeMeter;
 use crate::ids::OrderId;
 use crate::money::{Price, Quantity};
-use crate::records::Side;
+use crate::records::{SelfMatchPrevention, Side};
 use index::Index;
 use ladder::Ladder;
-use slab::{NONE, Slab};
+use slab::{Column, NONE, Slab};
+use std::hint::select_unpredictable;
 
 /// Where an order lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot(u32);
 
-/// An order and its neighbours in its level's queue.
+/// What a queue's ends lead to: the first place, which no order has.
+const END: u32 = 0;
+
+/// The part of an [`Order`] that is asked for all the time, and its neighbours in its level's queue.
 #[derive(Debug, Clone, Copy)]
-struct Node {
-    order: Order,
+#[repr(align(64))]
+pub(super) struct Resting {
+    pub(super) id: OrderId,
+    pub(super) price: Price,
+    pub(super) open: Quantity,
+    pub(super) filled: Quantity,
+    pub(super) priority: u64,
+    pub(super) account: AccountIndex,
+    pub(super) maker_fee_ppm: u32,
     previous: u32,
     next: u32,
     level: u32,
+    pub(super) side: Side,
+    pub(super) self_match_prevention: SelfMatchPrevention,
+    pub(super) post_only: bool,
+    pub(super) day: bool,
 }
 
-// A million resting orders take 88 MB here and some 30 MB of look-up.
-const _: () = assert!(size_of::<Node>() <= 88);
+/// The part of an [`Order`] that is asked for when it trades.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    fees: FeeMeter,
+    taker_fee_ppm: u32,
+}
 
+// A million resting orders take 88 MB here, some 17 of look-up, and at most 2 kB for each block of prices.
+const _: () = assert!(size_of::<Resting>() == 64 && size_of::<Terms>() <= 24 && size_of::<Level>() <= 32);
+
+/// The queue of a price; its price is where its ladder has it.
 #[derive(Debug, Clone, Copy)]
 struct Level {
-    total: LevelTotal,
+    /// As in [`LevelTotal`].
+    lots: i128,
+    orders: u32,
     head: u32,
     tail: u32,
     /// Where its ladder's block lies.
@@ -51,7 +80,8 @@ struct Level {
 /// All resting orders of a book.
 #[derive(Debug)]
 pub(super) struct Store {
-    nodes: Slab<Node>,
+    orders: Slab<Resting>,
+    terms: Column<Terms>,
     levels: Slab<Level>,
     ladders: [Ladder; 2],
     by_id: Index,
@@ -59,26 +89,35 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new() -> Self {
-        Self {
-            nodes: Slab::new(),
+        let mut store = Self {
+            orders: Slab::new(),
+            terms: Column::new(),
             levels: Slab::new(),
             ladders: [Ladder::new(Side::Buy), Ladder::new(Side::Sell)],
             by_id: Index::new(),
-        }
+        };
+        let end = store.put(&no_order());
+        assert_eq!(end, END, "the first place of a slab");
+        store
     }
 
     pub(super) fn find(&self, id: OrderId) -> Option<Slot> {
-        self.by_id.find(id, |at| self.nodes.get(at).order.id == id).map(Slot)
+        self.by_id.find(id, |at| self.orders.get(at).id == id).map(Slot)
     }
 
-    pub(super) fn order(&self, slot: Slot) -> &Order {
-        &self.nodes.get(slot.0).order
+    /// What is asked of an order all the time.
+    pub(super) fn get(&self, slot: Slot) -> &Resting {
+        self.orders.get(slot.0)
+    }
+
+    /// All of an order.
+    pub(super) fn order(&self, slot: Slot) -> Order {
+        self.orders.get(slot.0).with(self.terms.get(slot.0))
     }
 
     /// The order of a side that trades first.
     pub(super) fn best(&self, side: Side) -> Option<Slot> {
-        let level = self.ladders[side.index()].best();
-        (level != NONE).then(|| Slot(self.levels.get(level).head))
+        self.ladders[side.index()].best().map(|level| Slot(self.levels.get(level).head))
     }
 
     /// The best price of a side.
@@ -86,89 +125,91 @@ impl Store {
         self.ladders[side.index()].best_price()
     }
 
+    /// Whether the best price of a side is `limit` or better.
+    pub(super) fn has_at(&self, side: Side, limit: Price) -> bool {
+        self.ladders[side.index()].has_at(limit)
+    }
+
     /// Puts an order that is not here at the end of its level's queue; its priority is above all that were given.
-    pub(super) fn push(&mut self, order: Order) {
+    pub(super) fn push(&mut self, order: &Order) {
         assert!(order.open.0 > 0, "order {} has nothing open and cannot rest", order.id);
-        let at = self.nodes.insert(Node { order, previous: NONE, next: NONE, level: NONE });
+        let at = self.put(order);
         self.by_id.insert(order.id, at);
         self.link(at);
     }
 
+    fn put(&mut self, order: &Order) -> u32 {
+        let at = self.orders.insert(Resting::new(order));
+        self.terms.set(at, Terms { fees: order.fees, taker_fee_ppm: order.taker_fee_ppm });
+        at
+    }
+
     /// Moves an order to the end of a level's queue, with what is open there and the priority of its new place.
     pub(super) fn requeue(&mut self, Slot(at): Slot, price: Price, open: Quantity, priority: u64) {
-        assert!(open.0 > 0, "order {} would rest with nothing open", self.nodes.get(at).order.id);
+        assert!(open.0 > 0, "order {} would rest with nothing open", self.orders.get(at).id);
         self.unlink(at);
-        let order = &mut self.nodes.get_mut(at).order;
+        let order = self.orders.get_mut(at);
         (order.price, order.open, order.priority) = (price, open, priority);
         self.link(at);
     }
 
     /// Joins the end of the queue of its level.
     fn link(&mut self, at: u32) {
-        let Order { side, price, open, .. } = self.nodes.get(at).order;
-        let place = self.level_for(side, price);
+        let Resting { side, price, open, .. } = *self.orders.get(at);
+        let levels = &mut self.levels;
+        let make = |block| levels.insert(Level { lots: 0, orders: 0, head: END, tail: END, block });
+        let place = self.ladders[side.index()].enter(price, make);
         let level = self.levels.get_mut(place);
         let tail = std::mem::replace(&mut level.tail, at);
-        level.total.lots += i128::from(open.0);
-        level.total.orders += 1;
-        if tail == NONE {
-            level.head = at;
-        } else {
-            self.nodes.get_mut(tail).next = at;
-        }
-        let node = self.nodes.get_mut(at);
-        (node.previous, node.next, node.level) = (tail, NONE, place);
+        level.head = select_unpredictable(tail == END, at, level.head);
+        level.lots += i128::from(open.0);
+        level.orders += 1;
+        self.orders.get_mut(tail).next = at;
+        let order = self.orders.get_mut(at);
+        (order.previous, order.next, order.level) = (tail, END, place);
     }
 
-    /// Leaves the queue of its level, and the level goes if it was the last.
+    /// Leaves the queue of its level.
     fn unlink(&mut self, at: u32) {
-        let Node { order: Order { side, price, open, .. }, previous, next, level: place } = *self.nodes.get(at);
-        if previous != NONE {
-            self.nodes.get_mut(previous).next = next;
-        }
-        if next != NONE {
-            self.nodes.get_mut(next).previous = previous;
-        }
+        let Resting { side, price, open, previous, next, level: place, .. } = *self.orders.get(at);
+        self.orders.get_mut(previous).next = next;
+        self.orders.get_mut(next).previous = previous;
         let level = self.levels.get_mut(place);
-        if previous == NONE {
-            level.head = next;
-        }
-        if next == NONE {
-            level.tail = previous;
-        }
-        level.total.lots -= i128::from(open.0);
-        level.total.orders -= 1;
-        if level.total.orders == 0 {
-            assert_eq!(level.total.lots, 0, "an empty level has nothing open");
-            let block = level.block;
-            self.levels.free(place);
-            self.ladders[side.index()].remove(block, price);
-        }
+        level.head = select_unpredictable(previous == END, next, level.head);
+        level.tail = select_unpredictable(next == END, previous, level.tail);
+        level.lots -= i128::from(open.0);
+        level.orders -= 1;
+        let (block, rest) = (level.block, level.orders > 0);
+        assert!(rest == (level.lots > 0), "a level has lots while it has orders");
+        let levels = &mut self.levels;
+        self.ladders[side.index()].leave(block, price, rest, |level| levels.free(level));
     }
 
     /// Takes an order out and returns it as it was.
-    pub(super) fn remove(&mut self, Slot(at): Slot) -> Order {
-        self.unlink(at);
-        self.nodes.free(at);
-        let order = self.nodes.get(at).order;
-        self.by_id.remove(order.id, at);
+    pub(super) fn remove(&mut self, slot: Slot) -> Order {
+        self.unlink(slot.0);
+        let order = self.order(slot);
+        self.orders.free(slot.0);
+        self.by_id.remove(order.id, slot.0);
         order
     }
 
     /// Takes lots off an order, fewer than are open; it keeps its place.
     pub(super) fn reduce(&mut self, slot: Slot, lots: Quantity) {
-        let node = self.nodes.get_mut(slot.0);
-        assert!(lots < node.order.open, "order {} would rest with nothing open", node.order.id);
-        node.order.open = node.order.open.minus(lots);
-        self.levels.get_mut(node.level).total.lots -= i128::from(lots.0);
+        let order = self.orders.get_mut(slot.0);
+        assert!(lots < order.open, "order {} would rest with nothing open", order.id);
+        order.open = order.open.minus(lots);
+        self.levels.get_mut(order.level).lots -= i128::from(lots.0);
     }
 
     /// Books a fill at the maker's or taker's rate; what is filled whole leaves. Returns the order after it and the fee.
     pub(super) fn fill(&mut self, slot: Slot, lots: Quantity, notional: i128, ppm: u32) -> (Order, i64) {
-        let node = self.nodes.get_mut(slot.0);
-        let fee = node.order.fill(lots, notional, ppm);
-        let order = node.order;
-        self.levels.get_mut(node.level).total.lots -= i128::from(lots.0);
+        let mut order = self.order(slot);
+        let fee = order.fill(lots, notional, ppm);
+        self.terms.get_mut(slot.0).fees = order.fees;
+        let resting = self.orders.get_mut(slot.0);
+        (resting.open, resting.filled) = (order.open, order.filled);
+        self.levels.get_mut(resting.level).lots -= i128::from(lots.0);
         if order.open.is_zero() {
             self.remove(slot);
         }
@@ -177,38 +218,95 @@ impl Store {
 
     /// The level's total; zero where there is none.
     pub(super) fn total(&self, side: Side, price: Price) -> LevelTotal {
-        match self.ladders[side.index()].find(price) {
-            NONE => LevelTotal { price, lots: 0, orders: 0 },
-            level => self.levels.get(level).total,
-        }
+        let level = self.ladders[side.index()].find(price).map(|level| self.levels.get(level));
+        level.map_or(LevelTotal { price, lots: 0, orders: 0 }, |level| level.total(price))
     }
 
     /// The levels of a side, best first: their totals and their orders.
-    pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = (LevelTotal, impl Iterator<Item = &Order>)> {
-        self.ladders[side.index()].iter().map(|level| {
+    pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = (LevelTotal, impl Iterator<Item = Slot>)> {
+        self.ladders[side.index()].iter().map(|(price, level)| {
             let level = self.levels.get(level);
-            (level.total, self.queue(level.head))
+            (level.total(price), self.queue(level.head))
         })
     }
 
     /// All orders of a side, first to trade first.
-    pub(super) fn orders(&self, side: Side) -> impl Iterator<Item = &Order> {
+    pub(super) fn orders(&self, side: Side) -> impl Iterator<Item = Slot> {
         self.levels(side).flat_map(|(_, queue)| queue)
     }
 
-    fn queue(&self, head: u32) -> impl Iterator<Item = &Order> {
+    fn queue(&self, head: u32) -> impl Iterator<Item = Slot> {
         let mut at = head;
         std::iter::from_fn(move || {
-            let node = (at != NONE).then(|| self.nodes.get(at))?;
-            at = node.next;
-            Some(&node.order)
+            let slot = (at != END).then_some(Slot(at))?;
+            at = self.orders.get(at).next;
+            Some(slot)
         })
     }
+}
 
-    fn level_for(&mut self, side: Side, price: Price) -> u32 {
-        let levels = &mut self.levels;
-        let total = LevelTotal { price, lots: 0, orders: 0 };
-        let make = |block| levels.insert(Level { total, head: NONE, tail: NONE, block });
-        self.ladders[side.index()].find_or_add(price, make)
+impl Level {
+    fn total(&self, price: Price) -> LevelTotal {
+        LevelTotal { price, lots: self.lots, orders: self.orders }
+    }
+}
+
+impl Resting {
+    fn new(order: &Order) -> Self {
+        let Order { id, account, side, price, open, filled, priority, maker_fee_ppm, .. } = *order;
+        let Order { self_match_prevention, post_only, day, .. } = *order;
+        Self {
+            id,
+            price,
+            open,
+            filled,
+            priority,
+            account,
+            maker_fee_ppm,
+            previous: END,
+            next: END,
+            level: NONE,
+            side,
+            self_match_prevention,
+            post_only,
+            day,
+        }
+    }
+
+    fn with(&self, terms: &Terms) -> Order {
+        Order {
+            id: self.id,
+            account: self.account,
+            side: self.side,
+            price: self.price,
+            open: self.open,
+            filled: self.filled,
+            priority: self.priority,
+            fees: terms.fees,
+            maker_fee_ppm: self.maker_fee_ppm,
+            taker_fee_ppm: terms.taker_fee_ppm,
+            self_match_prevention: self.self_match_prevention,
+            post_only: self.post_only,
+            day: self.day,
+        }
+    }
+}
+
+/// What lies at [`END`].
+fn no_order() -> Order {
+    Order {
+        id: OrderId(0),
+        account: AccountIndex(0),
+        side: Side::Buy,
+        price: Price(0),
+        open: Quantity::ZERO,
+        filled: Quantity::ZERO,
+        priority: 0,
+        fees: FeeMeter::default(),
+        maker_fee_ppm: 0,
+        taker_fee_ppm: 0,
+        self_match_prevention: SelfMatchPrevention::None,
+        post_only: false,
+        day: false,
     }
 }
