@@ -13,7 +13,7 @@ use hoga_guards::hop::HopWork;
 use std::hint::black_box;
 
 /// Instructions of one run, as recorded.
-const BOOK: u64 = 6_981_873;
+const BOOK: u64 = 7_288_710;
 const CODEC: u64 = 8_661_592;
 const HOP: u64 = 6_548_557;
 
