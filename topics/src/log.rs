@@ -246,26 +246,29 @@ impl Signal {
 
     /// Waits until something changed since `seen`, at most `timeout`; the version then.
     pub fn wait(&self, seen: u64, timeout: Duration) -> u64 {
-        let mut state = self.state.lock().expect("no holder of this lock panics");
-        state.waiting += 1;
-        let (mut state, _) = self
-            .changed
-            .wait_timeout_while(state, timeout, |state| state.version == seen)
-            .expect("no holder of this lock panics");
-        state.waiting -= 1;
-        state.version
+        self.wait_for(&self.changed, |state| &mut state.waiting, seen, timeout)
     }
 
     /// As [`Self::wait`], for one of several workers any of whom does what is to be done: a change wakes one of them
     /// only. Whoever was at work meanwhile sees by the version that there was one.
     pub fn wait_as_worker(&self, seen: u64, timeout: Duration) -> u64 {
+        self.wait_for(&self.work, |state| &mut state.workers_waiting, seen, timeout)
+    }
+
+    /// Waits for `woken`, counted in `among` meanwhile.
+    fn wait_for(
+        &self,
+        woken: &Condvar,
+        among: impl Fn(&mut SignalState) -> &mut usize,
+        seen: u64,
+        timeout: Duration,
+    ) -> u64 {
         let mut state = self.state.lock().expect("no holder of this lock panics");
-        state.workers_waiting += 1;
-        let (mut state, _) = self
-            .work
+        *among(&mut state) += 1;
+        let (mut state, _) = woken
             .wait_timeout_while(state, timeout, |state| state.version == seen)
             .expect("no holder of this lock panics");
-        state.workers_waiting -= 1;
+        *among(&mut state) -= 1;
         state.version
     }
 }
