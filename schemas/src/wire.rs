@@ -169,15 +169,24 @@ pub(crate) fn put_long(value: i64, out: &mut Vec<u8>) {
         out.push(rest as u8);
         return;
     }
-    let mut bytes = [0; 10];
-    let mut len = 0;
+    let mut bytes = [0; MAX_LONG_BYTES];
+    let mut last = 0;
     while rest >= 0x80 {
-        bytes[len] = rest as u8 | 0x80;
+        bytes[last] = rest as u8 | 0x80;
         rest >>= 7;
-        len += 1;
+        last += 1;
     }
-    bytes[len] = rest as u8;
-    out.extend_from_slice(&bytes[..=len]);
+    bytes[last] = rest as u8;
+    put_first(&bytes, last + 1, out);
+}
+
+/// Writes the first `len` of a few bytes. All are copied and those that do not count are cut off again: a copy of known
+/// length is a store or two, one of unknown length is a call.
+#[inline]
+fn put_first<const N: usize>(bytes: &[u8; N], len: usize, out: &mut Vec<u8>) {
+    let end = out.len() + len;
+    out.extend_from_slice(bytes);
+    out.truncate(end);
 }
 
 /// Writes bytes behind their length, which is at most `max`.
@@ -191,6 +200,12 @@ pub(crate) fn put_bytes(bytes: &[u8], max: usize, out: &mut Vec<u8>) {
 /// Writes a decimal as short as it can be.
 #[inline]
 pub(crate) fn put_decimal(value: Decimal, out: &mut Vec<u8>) {
+    if let Ok(small) = i64::try_from(value.0) {
+        // The usual case: its bytes moved to the front of eight.
+        let len = (72 - (small ^ (small >> 63)).leading_zeros() as usize) / 8;
+        out.push(2 * len as u8);
+        return put_first(&(small << (64 - 8 * len)).to_be_bytes(), len, out);
+    }
     assert!(value.in_range(), "{} is beyond 38 digits: bound it where it is computed", value.0);
     let magnitude = value.0 ^ (value.0 >> 127);
     let len = (136 - magnitude.leading_zeros() as usize) / 8;
