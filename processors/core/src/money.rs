@@ -74,6 +74,10 @@ impl Decimal {
 
     /// `count` times this step; `None` beyond 38 digits.
     pub fn times(self, count: i64) -> Option<Self> {
+        // Two factors of 64 bits stay below 2^126, which is less than 38 digits: one instruction, and no check.
+        if let Ok(step) = i64::try_from(self.0) {
+            return Some(Self(i128::from(step) * i128::from(count)));
+        }
         self.0.checked_mul(i128::from(count)).filter(|v| v.unsigned_abs() <= DECIMAL_MAX as u128).map(Self)
     }
 
@@ -93,10 +97,23 @@ impl Decimal {
     }
 }
 
+/// The count of 10⁻¹⁰ in one unit of 10^-`digits`, by digits.
+const UNITS: [i64; DECIMAL_SCALE as usize + 1] = {
+    let mut units = [1; DECIMAL_SCALE as usize + 1];
+    let mut digits = DECIMAL_SCALE as usize;
+    while digits > 0 {
+        units[digits - 1] = 10 * units[digits];
+        digits -= 1;
+    }
+    units
+};
+
 /// The count of 10⁻¹⁰ in one unit of 10^-`digits`.
 fn unit_of(digits: u8) -> i128 {
-    assert!(u32::from(digits) <= DECIMAL_SCALE, "an asset has at most {DECIMAL_SCALE} digits, got {digits}");
-    10i128.pow(DECIMAL_SCALE - u32::from(digits))
+    match UNITS.get(usize::from(digits)) {
+        Some(unit) => i128::from(*unit),
+        None => panic!("an asset has at most {DECIMAL_SCALE} digits, got {digits}"),
+    }
 }
 
 impl fmt::Display for Decimal {

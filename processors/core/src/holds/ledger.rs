@@ -57,7 +57,10 @@ impl Asset {
 
     /// So many minor units. Fits: balances are far below 10^28 units.
     pub fn decimal(&self, units: i128) -> Decimal {
-        Decimal(units.checked_mul(self.unit().0).expect("a balance fits a decimal"))
+        match i64::try_from(units) {
+            Ok(units) => Decimal::from_units(units, self.digits),
+            Err(_) => Decimal(units.checked_mul(self.unit().0).expect("a balance fits a decimal")),
+        }
     }
 
     fn ledger_mut(&mut self, ledger: LedgerAccount) -> &mut i128 {
