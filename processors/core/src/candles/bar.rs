@@ -5,6 +5,7 @@
 //!    arrived.
 //! 2. A trade that does not fit changes nothing.
 
+use super::fresh::Fresh;
 use super::quote::QuoteSum;
 use crate::money::Decimal;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,10 @@ pub(super) struct Trade {
     /// Price × quantity.
     pub(super) quote: QuoteSum,
 }
+
+/// Far below 38 digits: fresh trades add less than 2^63 of volume and 2^95 of quote at a time, and whether there is room
+/// is asked again with each trade that goes alone.
+const ROOMY: u128 = 1 << 120;
 
 /// A bar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,5 +88,27 @@ impl Bar {
         self.late_trades += u64::from(late);
         self.changed = true;
         true
+    }
+
+    /// Whether its sums are so far from 38 digits that no [`Fresh`] trades reach them.
+    pub(super) fn is_roomy(&self) -> bool {
+        [self.volume, self.quote.rounded_down()].iter().all(|sum| sum.0.unsigned_abs() < ROOMY)
+    }
+
+    /// Takes in trades of its time that came after all that it has.
+    pub(super) fn bring_in(&mut self, fresh: &Fresh) {
+        let [open, high, low, close] = fresh.prices();
+        self.volume = self.volume.plus(fresh.volume()).expect("a roomy bar's volume fits");
+        self.quote = self.quote.plus(fresh.quote()).expect("a roomy bar's quote volume fits");
+        if fresh.first_time_ms < self.first_time_ms {
+            (self.first_time_ms, self.open) = (fresh.first_time_ms, open);
+        }
+        if fresh.last_time_ms >= self.last_time_ms {
+            (self.last_time_ms, self.close) = (fresh.last_time_ms, close);
+        }
+        self.high = self.high.max(high);
+        self.low = self.low.min(low);
+        self.trades += fresh.trades;
+        self.changed = true;
     }
 }

@@ -21,9 +21,11 @@
 //! machine reads one input. Left out on purpose: empty bars (a reader draws a gap as it likes), indicators.
 
 mod bar;
+mod fresh;
 mod interval;
 mod quote;
 mod track;
+mod tracks;
 
 pub use interval::Interval;
 
@@ -39,7 +41,8 @@ use quote::QuoteSum;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use track::{Lifetime, Taken, Track};
+use track::Lifetime;
+use tracks::Tracks;
 
 /// How far a trade's own time may be ahead of the machine's: a venue's clock may be off, but not by more.
 pub const MAX_EVENT_AHEAD_MS: i64 = 60_000;
@@ -65,8 +68,7 @@ pub struct Counts {
 struct Series {
     symbol: Symbol,
     venue: CompactString,
-    /// One for each interval, in the order of the settings.
-    tracks: Vec<Track>,
+    tracks: Tracks,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -129,35 +131,36 @@ impl Candles {
             self.state.counts.ahead += 1;
             return;
         }
-        let Some(trade) = sane(time, price, quantity) else {
-            self.state.counts.refused += 1;
+        let known = self.find_series(symbol, venue);
+        if let Some(at) = known
+            && self.state.series[at].tracks.take_fresh(time.0, price, quantity, now.0)
+        {
             return;
-        };
-        let Some(series) = self.series_of(symbol, venue) else {
-            self.state.counts.refused += 1;
-            return;
-        };
-        let State { series: all, counts, .. } = &mut self.state;
-        for (track, interval) in all[series].tracks.iter_mut().zip(&self.intervals) {
-            match track.take(&trade, interval, self.lifetime, now.0) {
-                Taken::In => {}
-                Taken::TooLate => counts.dropped_late += 1,
-                Taken::TooLarge => counts.refused += 1,
-            }
         }
+        let series = sane(time, price, quantity).and_then(|trade| {
+            let at = known.or_else(|| self.add_series(symbol, venue))?;
+            Some((trade, at))
+        });
+        let Some((trade, at)) = series else {
+            self.state.counts.refused += 1;
+            return;
+        };
+        let State { series, counts, .. } = &mut self.state;
+        series[at].tracks.take(&trade, &self.intervals, self.lifetime, now.0, counts);
     }
 
-    /// The place of a series, made at its first trade; none beyond the bound.
-    fn series_of(&mut self, symbol: &Symbol, venue: &str) -> Option<usize> {
-        let known = self.by_symbol.get(symbol).into_iter().flatten().map(|at| *at as usize);
-        if let Some(at) = known.into_iter().find(|at| self.state.series[*at].venue == venue) {
-            return Some(at);
-        }
+    fn find_series(&self, symbol: &Symbol, venue: &str) -> Option<usize> {
+        let mut of_symbol = self.by_symbol.get(symbol)?.iter().map(|at| *at as usize);
+        of_symbol.find(|at| self.state.series[*at].venue == venue)
+    }
+
+    /// The place of a new series; none beyond the bound.
+    fn add_series(&mut self, symbol: &Symbol, venue: &str) -> Option<usize> {
         let at = self.state.series.len();
         if at == MAX_SERIES {
             return None;
         }
-        let tracks = self.intervals.iter().map(|_| Track::new()).collect();
+        let tracks = Tracks::new(self.intervals.len());
         self.state.series.push(Series { symbol: symbol.clone(), venue: venue.into(), tracks });
         self.by_symbol.entry(symbol.clone()).or_default().push(at as u32);
         Some(at)
@@ -176,7 +179,7 @@ impl Candles {
         for (at, series) in self.state.series.iter_mut().enumerate().skip(first) {
             let skip = if at == first { first_track } else { 0 };
             let Series { symbol, venue, tracks } = series;
-            for (number, (track, interval)) in tracks.iter_mut().zip(intervals).enumerate().skip(skip) {
+            for (number, (track, interval)) in tracks.settled().iter_mut().zip(intervals).enumerate().skip(skip) {
                 let done = track.sweep(interval, lifetime, now.0, |bar, is_final| {
                     let room = effects.len() < MAX_EFFECTS;
                     if room {

@@ -33,6 +33,11 @@ impl QuoteSum {
         Decimal::ZERO.plus(Decimal(whole)).map(|whole| Self { whole, part })
     }
 
+    /// The sum of products of two decimals' counts, which are in 10⁻²⁰.
+    pub(super) fn of_products(sum: i128) -> Self {
+        Self { whole: Decimal(sum.div_euclid(DECIMAL_ONE)), part: sum.rem_euclid(DECIMAL_ONE) as u64 }
+    }
+
     /// The sum of both; `None` beyond 38 digits.
     pub(super) fn plus(self, other: Self) -> Option<Self> {
         let part = self.part + other.part;

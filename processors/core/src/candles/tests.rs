@@ -2,6 +2,7 @@
 //! times in milliseconds, and below each line the candles that it publishes, as `show` draws them.
 
 use super::*;
+use crate::money::DECIMAL_MAX;
 use crate::records::{Clock, Execution, Side, Tick, assert_tells_whose};
 use crate::{AccountId, OrderId, TradeId};
 use proptest::prelude::*;
@@ -380,6 +381,50 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Step { forward_ms, symbol, behind_ms, price, quantity }
     });
     prop::collection::vec(step, 1..300)
+}
+
+/// A machine that was just loaded adds nothing up: each trade goes into its bars alone.
+#[test]
+fn trades_that_are_added_up_first_say_the_same_as_alone() {
+    let settings = settings(&[MINUTE, 15 * MINUTE]);
+    let new = || Candles::new(CandleSource::Ticks, 0, &settings);
+    let (begin, most) = (1_703_430_000_000, i64::MAX);
+    // Milliseconds after the first trade, price, quantity: equal and earlier times, prices below zero, a sum and
+    // numbers beyond 64 bits, what is no trade, the end of the minute, one that comes after its minute is over.
+    let trades = [
+        (0, 50, 3),
+        (20, 70, 1),
+        (20, 60, 2),
+        (10, -40, 5),
+        (30, 55, i128::from(most)),
+        (31, 56, i128::from(most)),
+        (32, i128::from(most), i128::from(most)),
+        (33, i128::from(most), i128::from(most)),
+        (34, i128::from(most) + 1, 7),
+        (35, i128::from(i64::MIN) - 1, i128::from(most) + 1),
+        (36, 57, 0),
+        (37, 58, -1),
+        (38, DECIMAL_MAX, 1),
+        (39, 59, DECIMAL_MAX),
+        (40, 60, 4),
+        (59_999, 61, 1),
+        (60_000, 62, 1),
+        (41, 63, 1),
+        (60_001, 64, 1),
+        (14 * 60_000, 65, 1),
+        (42, 66, 1),
+    ];
+    let (mut live, mut alone, mut now) = (new(), new(), begin);
+    for (after, price, quantity) in trades {
+        now = now.max(begin + after);
+        let record = tick("A", "x", begin + after, Decimal(price), Decimal(quantity));
+        let mut loaded = new();
+        loaded.load(&alone.save()).unwrap();
+        alone = loaded;
+        assert_eq!(apply(&mut live, now, &record).unwrap(), apply(&mut alone, now, &record).unwrap());
+        assert_eq!(live.save(), alone.save(), "after {after} ms, {price} x {quantity}");
+        assert_eq!(live.counts(), alone.counts());
+    }
 }
 
 proptest! {

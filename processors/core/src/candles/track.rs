@@ -8,6 +8,7 @@
 //!    is published.
 
 use super::bar::{Bar, Trade};
+use super::fresh::Fresh;
 use super::interval::Interval;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -23,7 +24,7 @@ pub(super) struct Lifetime {
 
 impl Lifetime {
     /// When a bar becomes final.
-    fn final_at(self, interval: &Interval, open_time_ms: i64) -> i64 {
+    pub(super) fn final_at(self, interval: &Interval, open_time_ms: i64) -> i64 {
         open_time_ms + interval.ms + self.lateness_ms
     }
 
@@ -86,6 +87,25 @@ impl Track {
         }
         self.wake_ms = i64::MIN;
         Taken::In
+    }
+
+    /// The newest bar that begins at or before that time.
+    pub(super) fn bar_at(&self, time_ms: i64) -> Option<&Bar> {
+        self.bars.get(self.place_of(time_ms)?)
+    }
+
+    fn place_of(&self, time_ms: i64) -> Option<usize> {
+        match self.bars.back() {
+            Some(newest) if newest.open_time_ms <= time_ms => Some(self.bars.len() - 1),
+            _ => self.bars.partition_point(|bar| bar.open_time_ms <= time_ms).checked_sub(1),
+        }
+    }
+
+    /// Takes fresh trades into their bar, which is there.
+    pub(super) fn bring_in(&mut self, fresh: &Fresh) {
+        let at = self.place_of(fresh.first_time_ms).expect("fresh trades are of a bar that is there");
+        self.bars[at].bring_in(fresh);
+        self.wake_ms = i64::MIN;
     }
 
     /// Publishes what changed or became final, oldest first, and forgets what is old. `publish` is given a bar and
