@@ -242,5 +242,8 @@ mod tests {
         assert_eq!("0.75".parse::<Decimal>().unwrap().exact_div("0.25".parse().unwrap()), Some(3));
         assert_eq!(Decimal(DECIMAL_MAX).exact_div(Decimal(1)), None, "does not fit an i64");
         assert_eq!(Decimal(DECIMAL_MAX).times(2), None);
+        assert_eq!(Decimal(DECIMAL_MAX).times(-1), Some(Decimal(-DECIMAL_MAX)));
+        let most = i128::from(i64::MIN);
+        assert_eq!(Decimal(most).times(i64::MIN), Some(Decimal(most * most)));
     }
 }

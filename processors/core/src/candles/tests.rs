@@ -392,7 +392,12 @@ fn trades_that_are_added_up_first_say_the_same_as_alone() {
     // Milliseconds after the first trade, price, quantity: equal and earlier times, prices below zero, a sum and
     // numbers beyond 64 bits, what is no trade, the end of the minute, one that comes after its minute is over.
     let trades = [
-        (0, 50, 3),
+        (5, 50, 3),
+        (5, 51, 3),
+        (3, 52, 3),
+        (3, 53, 3),
+        (3, 54, 3),
+        (0, 55, 3),
         (20, 70, 1),
         (20, 60, 2),
         (10, -40, 5),
@@ -413,6 +418,9 @@ fn trades_that_are_added_up_first_say_the_same_as_alone() {
         (60_001, 64, 1),
         (14 * 60_000, 65, 1),
         (42, 66, 1),
+        (15 * 60_000, 1, DECIMAL_MAX - 1),
+        (15 * 60_000, 1, 1),
+        (15 * 60_000, 1, 1),
     ];
     let (mut live, mut alone, mut now) = (new(), new(), begin);
     for (after, price, quantity) in trades {

@@ -104,3 +104,60 @@ impl<'de> Deserialize<'de> for Tracks {
         Ok(Self { list: Vec::deserialize(deserializer)?, fresh: Fresh::default() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::candles::quote::QuoteSum;
+
+    const MINUTE: i64 = 60_000;
+    /// A minute and a quarter begin.
+    const BEGIN: i64 = 1_703_430_000_000;
+    const LIFETIME: Lifetime = Lifetime { lateness_ms: 2_000, kept: 3 };
+
+    fn intervals() -> [Interval; 2] {
+        [Interval::new(MINUTE, 0), Interval::new(15 * MINUTE, 0)]
+    }
+
+    fn take(tracks: &mut Tracks, time_ms: i64, now_ms: i64, quantity: i128) {
+        let (price, quantity) = (Decimal(1), Decimal(quantity));
+        let trade = Trade { time_ms, price, quantity, quote: QuoteSum::product(price, quantity).unwrap() };
+        tracks.take(&trade, &intervals(), LIFETIME, now_ms, &mut Counts::default());
+    }
+
+    /// Whether a next trade is added up, at that time and machine time.
+    fn adds_up(tracks: &Tracks, time_ms: i64, now_ms: i64) -> bool {
+        tracks.fresh.clone().take(time_ms, Decimal(1), Decimal(1), now_ms)
+    }
+
+    #[test]
+    fn trades_of_the_newest_bars_are_added_up_until_one_is_final() {
+        let mut tracks = Tracks::new(2);
+        assert!(!adds_up(&tracks, BEGIN, BEGIN), "no bar is there");
+        take(&mut tracks, BEGIN + MINUTE + 7, BEGIN + MINUTE + 7, 1);
+        let (first, last) = (BEGIN + MINUTE, BEGIN + 2 * MINUTE - 1);
+        let at = |time| adds_up(&tracks, time, BEGIN + MINUTE + 7);
+        assert_eq!([first - 1, first, last, last + 1].map(at), [false, true, true, false]);
+        let end = BEGIN + 2 * MINUTE + 2_000;
+        assert_eq!([end - 1, end].map(|now| adds_up(&tracks, last, now)), [true, false]);
+    }
+
+    #[test]
+    fn a_late_trade_leaves_the_newest_bars_as_they_are() {
+        let (mut tracks, now) = (Tracks::new(2), BEGIN + MINUTE + 7);
+        take(&mut tracks, BEGIN + MINUTE, now, 1);
+        take(&mut tracks, BEGIN, now, 1);
+        assert_eq!([BEGIN, BEGIN + MINUTE].map(|time| adds_up(&tracks, time, now)), [false, true]);
+        take(&mut tracks, BEGIN + 2 * MINUTE, now, 1);
+        assert_eq!([1, 2].map(|minute| adds_up(&tracks, BEGIN + minute * MINUTE, now)), [false, true]);
+    }
+
+    #[test]
+    fn bars_with_little_room_take_each_trade_alone() {
+        for (quantity, roomy) in [((1 << 120) - 1, true), (1 << 120, false)] {
+            let mut tracks = Tracks::new(2);
+            take(&mut tracks, BEGIN, BEGIN, quantity);
+            assert_eq!(adds_up(&tracks, BEGIN, BEGIN), roomy, "{quantity}");
+        }
+    }
+}
