@@ -5,7 +5,6 @@
 //!    arrived.
 //! 2. A trade that does not fit changes nothing.
 
-use super::fresh::Fresh;
 use super::quote::QuoteSum;
 use crate::money::Decimal;
 use serde::{Deserialize, Serialize};
@@ -21,6 +20,39 @@ pub(super) struct Trade {
     pub(super) quantity: Decimal,
     /// Price × quantity.
     pub(super) quote: QuoteSum,
+}
+
+/// What a bar takes in: a trade, or several that were added up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trades {
+    pub(super) count: u64,
+    pub(super) first_time_ms: i64,
+    pub(super) last_time_ms: i64,
+    /// Price of the first.
+    pub(super) open: Decimal,
+    pub(super) high: Decimal,
+    pub(super) low: Decimal,
+    /// Price of the last.
+    pub(super) close: Decimal,
+    pub(super) volume: Decimal,
+    pub(super) quote: QuoteSum,
+}
+
+impl From<&Trade> for Trades {
+    fn from(&Trade { time_ms, price, quantity, quote }: &Trade) -> Self {
+        let (open, high, low, close) = (price, price, price, price);
+        Self {
+            count: 1,
+            first_time_ms: time_ms,
+            last_time_ms: time_ms,
+            open,
+            high,
+            low,
+            close,
+            volume: quantity,
+            quote,
+        }
+    }
 }
 
 /// Far below 38 digits: fresh trades add less than 2^63 of volume and 2^95 of quote at a time, and whether there is room
@@ -70,45 +102,28 @@ impl Bar {
         }
     }
 
-    /// Takes a trade in; `false` if a sum would not fit 38 digits.
-    pub(super) fn add(&mut self, trade: &Trade, late: bool) -> bool {
-        let (Some(volume), Some(quote)) = (self.volume.plus(trade.quantity), self.quote.plus(trade.quote)) else {
+    /// Takes in trades that came after all that it has; `false` if a sum would not fit 38 digits.
+    pub(super) fn add(&mut self, trades: &Trades, late: bool) -> bool {
+        let (Some(volume), Some(quote)) = (self.volume.plus(trades.volume), self.quote.plus(trades.quote)) else {
             return false;
         };
         (self.volume, self.quote) = (volume, quote);
-        if trade.time_ms < self.first_time_ms {
-            (self.first_time_ms, self.open) = (trade.time_ms, trade.price);
+        if trades.first_time_ms < self.first_time_ms {
+            (self.first_time_ms, self.open) = (trades.first_time_ms, trades.open);
         }
-        if trade.time_ms >= self.last_time_ms {
-            (self.last_time_ms, self.close) = (trade.time_ms, trade.price);
+        if trades.last_time_ms >= self.last_time_ms {
+            (self.last_time_ms, self.close) = (trades.last_time_ms, trades.close);
         }
-        self.high = self.high.max(trade.price);
-        self.low = self.low.min(trade.price);
-        self.trades += 1;
-        self.late_trades += u64::from(late);
+        self.high = self.high.max(trades.high);
+        self.low = self.low.min(trades.low);
+        self.trades += trades.count;
+        self.late_trades += if late { trades.count } else { 0 };
         self.changed = true;
         true
     }
 
-    /// Whether its sums are so far from 38 digits that no [`Fresh`] trades reach them.
+    /// Whether its sums are so far from 38 digits that no fresh trades reach them.
     pub(super) fn is_roomy(&self) -> bool {
         [self.volume, self.quote.rounded_down()].iter().all(|sum| sum.0.unsigned_abs() < ROOMY)
-    }
-
-    /// Takes in trades of its time that came after all that it has.
-    pub(super) fn bring_in(&mut self, fresh: &Fresh) {
-        let [open, high, low, close] = fresh.prices();
-        self.volume = self.volume.plus(fresh.volume()).expect("a roomy bar's volume fits");
-        self.quote = self.quote.plus(fresh.quote()).expect("a roomy bar's quote volume fits");
-        if fresh.first_time_ms < self.first_time_ms {
-            (self.first_time_ms, self.open) = (fresh.first_time_ms, open);
-        }
-        if fresh.last_time_ms >= self.last_time_ms {
-            (self.last_time_ms, self.close) = (fresh.last_time_ms, close);
-        }
-        self.high = self.high.max(high);
-        self.low = self.low.min(low);
-        self.trades += fresh.trades;
-        self.changed = true;
     }
 }

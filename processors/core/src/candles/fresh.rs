@@ -8,7 +8,7 @@
 //!    all at once say the same as one after the other.
 //! 2. It counts in the records' 10⁻¹⁰, in 64 bits, and sums products in 128: what is beyond goes alone.
 
-use super::bar::Bar;
+use super::bar::{Bar, Trades};
 use super::quote::QuoteSum;
 use crate::money::Decimal;
 use crate::time::MAX_TIME;
@@ -16,14 +16,15 @@ use crate::time::MAX_TIME;
 /// The times of trades that fall into the same bars, and what came at them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fresh {
-    from_ms: i64,
+    /// The first time that is in all of those bars.
+    pub(super) from_ms: i64,
     /// The first time that is no more in all of those bars.
     until_ms: i64,
     /// From this machine time on one of the bars is final.
     final_at_ms: i64,
     pub(super) trades: u64,
-    pub(super) first_time_ms: i64,
-    pub(super) last_time_ms: i64,
+    first_time_ms: i64,
+    last_time_ms: i64,
     open: i64,
     high: i64,
     low: i64,
@@ -44,11 +45,6 @@ impl Fresh {
         self.from_ms = self.from_ms.max(bar.open_time_ms);
         self.until_ms = if bar.is_roomy() { self.until_ms.min(bar.open_time_ms + interval_ms) } else { i64::MIN };
         self.final_at_ms = self.final_at_ms.min(final_at_ms);
-    }
-
-    /// The first time of a trade that it takes.
-    pub(super) fn begin_ms(&self) -> i64 {
-        self.from_ms
     }
 
     /// Takes a trade, if it is one that it may take.
@@ -82,18 +78,19 @@ impl Fresh {
         (self.trades, self.volume, self.quote) = (0, 0, 0);
     }
 
-    /// Open, high, low, close.
-    pub(super) fn prices(&self) -> [Decimal; 4] {
-        [self.open, self.high, self.low, self.close].map(|price| Decimal(i128::from(price)))
-    }
-
-    /// The sum of quantities.
-    pub(super) fn volume(&self) -> Decimal {
-        Decimal(i128::from(self.volume))
-    }
-
-    /// The sum of products.
-    pub(super) fn quote(&self) -> QuoteSum {
-        QuoteSum::of_products(self.quote)
+    /// The trades, as bars take them in.
+    pub(super) fn sum(&self) -> Trades {
+        let decimal = |count: i64| Decimal(i128::from(count));
+        Trades {
+            count: self.trades,
+            first_time_ms: self.first_time_ms,
+            last_time_ms: self.last_time_ms,
+            open: decimal(self.open),
+            high: decimal(self.high),
+            low: decimal(self.low),
+            close: decimal(self.close),
+            volume: decimal(self.volume),
+            quote: QuoteSum::of_products(self.quote),
+        }
     }
 }

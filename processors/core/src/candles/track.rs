@@ -7,8 +7,7 @@
 //! 3. A bar is kept for `kept` intervals after that, so at most about `kept` final bars are, and until its last change
 //!    is published.
 
-use super::bar::{Bar, Trade};
-use super::fresh::Fresh;
+use super::bar::{Bar, Trade, Trades};
 use super::interval::Interval;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -67,7 +66,7 @@ impl Track {
             self.bars.back_mut().filter(|b| b.open_time_ms <= time && time - b.open_time_ms < interval.ms)
             && lifetime.final_at(interval, bar.open_time_ms) > now_ms
         {
-            let fits = bar.add(trade, false);
+            let fits = bar.add(&trade.into(), false);
             self.wake_ms = i64::MIN;
             return if fits { Taken::In } else { Taken::TooLarge };
         }
@@ -79,7 +78,7 @@ impl Track {
         let at = self.bars.partition_point(|bar| bar.open_time_ms < open);
         match self.bars.get_mut(at) {
             Some(bar) if bar.open_time_ms == open => {
-                if !bar.add(trade, late) {
+                if !bar.add(&trade.into(), late) {
                     return Taken::TooLarge;
                 }
             }
@@ -95,16 +94,13 @@ impl Track {
     }
 
     fn place_of(&self, time_ms: i64) -> Option<usize> {
-        match self.bars.back() {
-            Some(newest) if newest.open_time_ms <= time_ms => Some(self.bars.len() - 1),
-            _ => self.bars.partition_point(|bar| bar.open_time_ms <= time_ms).checked_sub(1),
-        }
+        self.bars.partition_point(|bar| bar.open_time_ms <= time_ms).checked_sub(1)
     }
 
-    /// Takes fresh trades into their bar, which is there.
-    pub(super) fn bring_in(&mut self, fresh: &Fresh) {
+    /// Takes fresh trades into their bar, which is there and has room for them.
+    pub(super) fn bring_in(&mut self, fresh: &Trades) {
         let at = self.place_of(fresh.first_time_ms).expect("fresh trades are of a bar that is there");
-        self.bars[at].bring_in(fresh);
+        assert!(self.bars[at].add(fresh, false), "the sums of a roomy bar fit");
         self.wake_ms = i64::MIN;
     }
 

@@ -53,7 +53,7 @@ impl Tracks {
                 Taken::TooLarge => counts.refused += 1,
             }
         }
-        let newest = trade.time_ms.max(self.fresh.begin_ms());
+        let newest = trade.time_ms.max(self.fresh.from_ms);
         self.fresh = self.fresh_at(newest, intervals, lifetime).unwrap_or_default();
     }
 
@@ -68,7 +68,7 @@ impl Tracks {
     }
 
     /// Brings fresh trades into their bars.
-    pub(super) fn settle(&mut self) {
+    fn settle(&mut self) {
         if self.fresh.trades > 0 {
             bring_in(&self.fresh, &mut self.list);
             self.fresh.clear();
@@ -83,8 +83,9 @@ impl Tracks {
 }
 
 fn bring_in(fresh: &Fresh, list: &mut [Track]) {
+    let trades = fresh.sum();
     for track in list {
-        track.bring_in(fresh);
+        track.bring_in(&trades);
     }
 }
 
