@@ -1,7 +1,7 @@
 //! The acts: what is done to processes and brokers, and how long it takes until work goes on.
 //!
-//! Invariant: recovery is from just before the fault to the first new record of each machine's partition that it hit
-//! and that had work, the last of these counting.
+//! Invariant: recovery is from just before the fault until each machine's partition that it hit, and that had work, is at
+//! work again (`watch.rs` says when), the last of these counting.
 
 use super::arena::Arena;
 use super::brokers::Brokers;
@@ -40,7 +40,7 @@ impl Arena {
     fn kill(&mut self, who: Who) -> Result<(), Failure> {
         self.look()?;
         let owned = self.owned_by(who);
-        let began = self.expect(&owned);
+        let began = self.expect(&owned)?;
         self.member(who).kill();
         self.totals.kills += 1;
         self.recovered(who.kind.name(), began)?;
@@ -79,7 +79,7 @@ impl Arena {
         let began = Instant::now();
         self.look()?;
         let owned = self.owned_by(who);
-        self.expect(&owned);
+        self.expect(&owned)?;
         self.recovered(who.kind.name(), began)?;
         Ok(true)
     }
@@ -142,7 +142,7 @@ impl Arena {
     fn sleep(&mut self, who: Who, longer_ms: u64) -> Result<(), Failure> {
         self.look()?;
         let owned = self.owned_by(who);
-        let began = self.expect(&owned);
+        let began = self.expect(&owned)?;
         self.member(who).signal(Signal::STOP)?;
         let replaced = self
             .until(&format!("{who}, which sleeps, is replaced"), |arena| Ok(arena.owned_by(who).is_empty()))
@@ -212,10 +212,13 @@ impl Arena {
     }
 
     /// Begins to wait for whoever replaces the owner of these, as far as they have work; the time now.
-    fn expect(&mut self, owned: &BTreeMap<Seat, u64>) -> Instant {
-        let busy = owned.iter().filter(|(seat, _)| self.watch.is_busy(**seat));
-        self.watch.expect(busy.map(|(seat, epoch)| (*seat, New::AfterEpoch(*epoch))).collect());
-        Instant::now()
+    fn expect(&mut self, owned: &BTreeMap<Seat, u64>) -> Result<Instant, Failure> {
+        let mut expected = BTreeMap::new();
+        for (&seat, &epoch) in owned.iter().filter(|(seat, _)| self.watch.is_busy(**seat)) {
+            expected.insert(seat, New::AfterEpoch { epoch, input_end: self.input_end(seat)? });
+        }
+        self.watch.expect(expected);
+        Ok(Instant::now())
     }
 
     /// The partitions that trade now.

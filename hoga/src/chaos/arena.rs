@@ -22,7 +22,7 @@ use crate::site::{kafka_options, make_topics};
 use crate::stop::Stop;
 use hoga_core::MachineKind;
 use hoga_topics::owners::{OwnersError, Ownership, drained};
-use hoga_topics::{KafkaLog, KafkaOptions, Log, OwnersView, TimeMode};
+use hoga_topics::{KafkaLog, KafkaOptions, Log, OwnersView, TimeMode, TopicPartition};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -254,6 +254,11 @@ impl Arena {
             self.owners.owners().of(seat.0, seat.1).filter(is_its).map(|owned| (seat, owned.epoch))
         };
         self.seats().into_iter().filter(|(kind, _)| *kind == who.kind).filter_map(owned).collect()
+    }
+
+    /// Where a machine's input ends.
+    pub(super) fn input_end(&self, (machine, partition): Seat) -> Result<u64, Failure> {
+        Ok(self.log.bounds(TopicPartition::new(machine.input(), partition))?.end)
     }
 
     fn drain(&mut self) -> Result<(), Failure> {

@@ -42,7 +42,7 @@ pub struct Totals {
     pub schedules: u64,
     /// What was done to frames in them.
     pub frames: BTreeMap<String, u64>,
-    /// From a fault to the first new record of what it hit, in milliseconds, by what was hit.
+    /// From a fault until what it hit is at work again, in milliseconds, by what was hit.
     pub recovery_ms: BTreeMap<String, Vec<u64>>,
 }
 

@@ -1,13 +1,17 @@
 //! Watches what machines write, on a thread: whose records come last, and when the first of a new owner came.
 //!
 //! Reads, as they stand there, the topics that tell each machine's work: accounts (admission), books (holds),
-//! executions (matching), candles.
+//! executions (matching), candles; and owners.
 //!
-//! Invariant: a time is when the record was read here, so it is never earlier than when it was written.
+//! Invariants:
+//! 1. A time is when the record was read here, so it is never earlier than when it was written.
+//! 2. A new owner is at work with its first record; where there is nothing to write (orders that do not trade), with its
+//!    first mark behind all that stood in its input when it was needed.
 
 use crate::exit::Failure;
 use crate::reading;
-use hoga_core::{MachineKind, Topic};
+use hoga_core::records::RecordKind;
+use hoga_core::{MachineKind, Record, Topic};
 use hoga_topics::{Log, LogRecord, Reader, Visibility};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,24 +23,70 @@ use std::time::{Duration, Instant};
 pub type Seat = (MachineKind, u32);
 
 /// What tells a machine's work.
-const TOLD_BY: [(Topic, MachineKind); 4] = [
-    (Topic::Accounts, MachineKind::Admission),
-    (Topic::Books, MachineKind::Holds),
-    (Topic::Executions, MachineKind::Matching),
-    (Topic::Candles, MachineKind::Candles),
+const TOLD_BY: [(Topic, Told); 5] = [
+    (Topic::Accounts, Told::By(MachineKind::Admission)),
+    (Topic::Books, Told::By(MachineKind::Holds)),
+    (Topic::Executions, Told::By(MachineKind::Matching)),
+    (Topic::Candles, Told::By(MachineKind::Candles)),
+    (Topic::Owners, Told::ByMarks),
 ];
 /// A machine that wrote within this time has work: what replaces it will soon write too.
 const BUSY: Duration = Duration::from_secs(3);
 const READ_AT_ONCE: usize = 1_024;
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What a topic's records tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// The work of these machines.
+    By(MachineKind),
+    /// How far all machines are.
+    ByMarks,
+}
+
 /// Which record is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum New {
-    /// One of a newer owner.
-    AfterEpoch(u64),
+    /// One of a newer owner, or its mark at that end of its input.
+    AfterEpoch { epoch: u64, input_end: u64 },
     /// One that was appended later, in milliseconds since 1970.
     AfterTime(i64),
+}
+
+/// What a record tells of a machine.
+struct News {
+    seat: Seat,
+    epoch: u64,
+    time: i64,
+    /// Of a mark: how far its input is worked off.
+    marked: Option<u64>,
+}
+
+impl News {
+    fn of(told: Told, record: &LogRecord) -> Option<Self> {
+        let frame = hoga_schemas::open(record.value.as_deref()?).ok()?;
+        let time = record.time.0;
+        match (told, frame.origin) {
+            (Told::By(machine), Some(origin)) if origin.machine == machine => {
+                Some(Self { seat: (machine, origin.partition), epoch: origin.epoch, time, marked: None })
+            }
+            (Told::ByMarks, _) if frame.kind == RecordKind::Mark => {
+                let Ok(Record::Mark(mark)) = hoga_schemas::decode(&frame) else { return None };
+                let (seat, marked) = ((mark.machine, mark.partition), Some(mark.next_offset));
+                Some(Self { seat, epoch: mark.epoch, time, marked })
+            }
+            _ => None,
+        }
+    }
+
+    fn is(&self, new: New) -> bool {
+        match new {
+            New::AfterEpoch { epoch, input_end } => {
+                self.epoch > epoch && self.marked.is_none_or(|next| next >= input_end)
+            }
+            New::AfterTime(time) => self.marked.is_none() && self.time > time,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -57,9 +107,9 @@ impl Watch {
     /// Watches from now on.
     pub fn start(log: Arc<dyn Log>) -> Result<Self, Failure> {
         let mut readers = Vec::new();
-        for (topic, machine) in TOLD_BY {
+        for (topic, told) in TOLD_BY {
             for at in reading::partitions(&*log, topic) {
-                readers.push((machine, log.reader(at, log.bounds(at)?.end, Visibility::Written)?));
+                readers.push((told, log.reader(at, log.bounds(at)?.end, Visibility::Written)?));
             }
         }
         let (seen, end) = (Arc::<Mutex<Seen>>::default(), Arc::<AtomicBool>::default());
@@ -114,19 +164,19 @@ fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().expect("no holder of this lock panics")
 }
 
-fn watch(log: &dyn Log, mut readers: Vec<(MachineKind, Box<dyn Reader>)>, seen: &Mutex<Seen>, end: &AtomicBool) {
+fn watch(log: &dyn Log, mut readers: Vec<(Told, Box<dyn Reader>)>, seen: &Mutex<Seen>, end: &AtomicBool) {
     let mut batch = Vec::new();
     while !end.load(Ordering::Acquire) {
         let version = log.signal().version();
         let mut read = false;
-        for (machine, reader) in &mut readers {
+        for (told, reader) in &mut readers {
             batch.clear();
             // A broker that is away is waited for: what it has comes later, at the time at which it comes.
             if reader.poll(READ_AT_ONCE, &mut batch).is_err() {
                 thread::sleep(PAUSE);
             }
             read |= !batch.is_empty();
-            note(seen, *machine, &batch);
+            note(seen, *told, &batch);
         }
         if !read {
             log.signal().wait(version, PAUSE);
@@ -134,25 +184,41 @@ fn watch(log: &dyn Log, mut readers: Vec<(MachineKind, Box<dyn Reader>)>, seen: 
     }
 }
 
-fn note(seen: &Mutex<Seen>, machine: MachineKind, batch: &[LogRecord]) {
+fn note(seen: &Mutex<Seen>, told: Told, batch: &[LogRecord]) {
     if batch.is_empty() {
         return;
     }
     let (mut seen, now) = (lock(seen), Instant::now());
-    for record in batch {
-        let frame = hoga_schemas::open(record.value.as_deref().unwrap_or_default());
-        let Some(origin) = frame.ok().and_then(|frame| frame.origin).filter(|origin| origin.machine == machine) else {
-            continue;
-        };
-        let seat = (machine, origin.partition);
-        seen.last.insert(seat, now);
-        let is_new = seen.expected.get(&seat).is_some_and(|new| match *new {
-            New::AfterEpoch(epoch) => origin.epoch > epoch,
-            New::AfterTime(time) => record.time.0 > time,
-        });
-        if is_new {
-            seen.expected.remove(&seat);
-            seen.came.insert(seat, now);
+    for news in batch.iter().filter_map(|record| News::of(told, record)) {
+        if news.marked.is_none() {
+            seen.last.insert(news.seat, now);
         }
+        if seen.expected.get(&news.seat).is_some_and(|new| news.is(*new)) {
+            seen.expected.remove(&news.seat);
+            seen.came.insert(news.seat, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(epoch: u64, marked: Option<u64>) -> News {
+        News { seat: (MachineKind::Matching, 3), epoch, time: 70, marked }
+    }
+
+    #[test]
+    fn a_new_owner_is_at_work_with_a_record_or_with_a_mark_behind_all_that_waited() {
+        let new = New::AfterEpoch { epoch: 5, input_end: 100 };
+        assert!(news(6, None).is(new) && news(6, Some(100)).is(new) && news(7, Some(101)).is(new));
+        assert!(!news(5, None).is(new) && !news(5, Some(100)).is(new), "the owner that was hit");
+        assert!(!news(6, Some(99)).is(new), "one record of the input waits");
+    }
+
+    #[test]
+    fn a_trade_after_a_time_is_no_mark() {
+        assert!(news(5, None).is(New::AfterTime(69)));
+        assert!(!news(5, None).is(New::AfterTime(70)) && !news(5, Some(100)).is(New::AfterTime(69)));
     }
 }

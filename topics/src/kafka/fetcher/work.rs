@@ -8,6 +8,8 @@
 //! 3. What asks librdkafka to do something, and so may wait for it, the thread does alone. Whoever else finds that it has
 //!    to be done ([`Later`]) leaves everything as it is until then.
 //! 4. The thread looks every [`TICK`] by itself: a consumer has been known not to tell that something came.
+//! 5. A consumer knows where all topics are before it reads one more: librdkafka asks for a topic that it has not heard of
+//!    at its next look at all topics, which is once a second, and a takeover would wait for that.
 
 use super::{Command, Shared};
 use crate::kafka::client::{self, Client};
@@ -24,12 +26,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Commands, emptied queues and records that nobody takes over are looked for so often.
 const TICK: Duration = Duration::from_millis(5);
 /// Records taken from the consumer before the next look at commands.
 const BATCH: usize = 1_000;
+/// What librdkafka was told of topics that it does not read it forgets after `metadata.max.age.ms`, by default 15 minutes.
+const KNOWN_FOR: Duration = Duration::from_secs(300);
+/// Without an answer by then it finds a topic by itself.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 struct Reading {
     lane: Arc<Lane>,
@@ -60,6 +66,8 @@ pub(super) struct Work {
     later: Option<Later>,
     /// Records that were queued when the thread last looked.
     queued_before: u64,
+    /// When the consumer was last told of all topics.
+    told_of_topics: Option<Instant>,
 }
 
 /// What taking over brought.
@@ -111,6 +119,7 @@ impl Work {
             readings: BTreeMap::new(),
             later: None,
             queued_before: 0,
+            told_of_topics: None,
         }
     }
 
@@ -159,6 +168,9 @@ impl Work {
             // Commands of a later generation are not for this thread.
             if self.current() { std::mem::take(&mut inbox.commands) } else { Vec::new() }
         };
+        if commands.iter().any(|command| matches!(command, Command::Open(_))) {
+            self.learn_topics();
+        }
         for command in commands {
             match command {
                 Command::Open(lane) => self.open(lane)?,
@@ -177,6 +189,17 @@ impl Work {
             }
         }
         Ok(())
+    }
+
+    /// Has the consumer told where all topics are, unless it was lately.
+    fn learn_topics(&mut self) {
+        if self.told_of_topics.is_some_and(|told| told.elapsed() < KNOWN_FOR) {
+            return;
+        }
+        match self.consumer.fetch_metadata(None, ANSWER_TIMEOUT) {
+            Ok(_) => self.told_of_topics = Some(Instant::now()),
+            Err(error) => tracing::debug!(%error, "asking Kafka for all topics; reading goes on without"),
+        }
     }
 
     fn reads(&self, lane: &Arc<Lane>) -> bool {
