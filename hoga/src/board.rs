@@ -2,7 +2,8 @@
 //!
 //! Reads the machines' statuses and `owners`; says what is new in lines of their own, partitions of one machine together.
 //!
-//! Invariant: a change is told once, with the process that was the other side of it, as far as `owners` names it.
+//! Invariant: a change is told once, with the process that was the other side of it, as far as `owners` names it; also a
+//! takeover that was over before anybody looked.
 
 use crate::exit::Failure;
 use crate::site::Site;
@@ -30,29 +31,49 @@ pub struct Board {
     /// This process's name in `owners`.
     process: String,
     told: BTreeMap<(MachineKind, u32), Told>,
+    /// Who else had a machine's partition last.
+    others: BTreeMap<(MachineKind, u32), String>,
     alarms: Vec<String>,
 }
 
 impl Board {
-    /// Nothing was told yet.
-    pub fn new(site: &Site, process: &str) -> Result<Self, Failure> {
+    /// Nothing was told yet. Made before the process's machines begin, it knows whom they replace.
+    pub fn new(site: &Site) -> Result<Self, Failure> {
         let (log, cuts) = (Arc::clone(&site.log), site.cuts()?);
         let owners = cuts.owners(&*log)?;
-        Ok(Self { log, cuts, owners, process: process.to_owned(), told: BTreeMap::new(), alarms: Vec::new() })
+        let (process, told, others) = (String::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { log, cuts, owners, process, told, others, alarms: Vec::new() })
+    }
+
+    /// Tells of this process, by its name in `owners`.
+    pub fn of(self, process: &str) -> Self {
+        Self { process: process.to_owned(), ..self }
+    }
+
+    /// Who else has a machine's partition.
+    fn other(&self, (machine, partition): (MachineKind, u32)) -> Option<String> {
+        let owner = self.owners.owners().of(machine, partition).map(|owned| &owned.process);
+        owner.filter(|owner| **owner != self.process).cloned()
+    }
+
+    fn note_others(&mut self, statuses: &[MachineStatus]) {
+        let keys = statuses.iter().map(|status| (status.kind, status.partition));
+        let noted: Vec<_> = keys.filter_map(|key| Some((key, self.other(key)?))).collect();
+        self.others.extend(noted);
     }
 
     /// What has changed since the last call.
     pub fn news(&mut self, statuses: &[MachineStatus]) -> Result<Vec<String>, Failure> {
+        self.note_others(statuses);
         self.cuts.follow(&*self.log, &mut self.owners)?;
+        self.note_others(statuses);
         let mut lines = Lines::default();
         for status in statuses {
             let key = (status.kind, status.partition);
-            let owner = self.owners.owners().of(status.kind, status.partition).map(|owned| owned.process.clone());
-            let other = owner.filter(|owner| *owner != self.process);
-            let Some(now) = told(&status.phase, other) else { continue };
+            let Some(now) = told(&status.phase, self.other(key)) else { continue };
             let before = self.told.get(&key);
             if before != Some(&now) {
-                lines.add(&change(before, &now), key);
+                lines.add(&change(before, &now, self.others.get(&key)), key);
                 self.told.insert(key, now);
             }
         }
@@ -117,10 +138,13 @@ fn told(phase: &MachinePhase, other: Option<String>) -> Option<Told> {
     }
 }
 
-fn change(before: Option<&Told>, now: &Told) -> String {
+/// `other`: who else had it last.
+fn change(before: Option<&Told>, now: &Told, other: Option<&String>) -> String {
     match (before, now) {
-        (Some(Told::Follows(Some(from))), Told::Owned) => format!("owned here now, taken over from {from}"),
-        (_, Told::Owned) => "owned here now".into(),
+        (_, Told::Owned) => match other {
+            Some(from) => format!("owned here now, taken over from {from}"),
+            None => "owned here now".into(),
+        },
         (Some(Told::Owned), Told::Follows(Some(by))) => {
             format!("lost to {by}, which has claimed it; standing by")
         }
@@ -174,16 +198,17 @@ mod tests {
     #[test]
     fn each_change_names_the_other_side() {
         let follows = |whom: &str| Told::Follows(Some(whom.into()));
-        for (before, now, says) in [
-            (None, Told::Owned, "owned here now"),
-            (Some(follows("p1")), Told::Owned, "owned here now, taken over from p1"),
-            (Some(Told::Follows(None)), Told::Owned, "owned here now"),
-            (Some(Told::Owned), follows("p2"), "lost to p2, which has claimed it"),
-            (None, follows("p1"), "standing by, owned by p1"),
-            (None, Told::Follows(None), "standing by, owned by nobody"),
+        for (before, now, other, says) in [
+            (None, Told::Owned, None, "owned here now"),
+            (None, Told::Owned, Some("p1"), "owned here now, taken over from p1"),
+            (Some(follows("p1")), Told::Owned, Some("p1"), "owned here now, taken over from p1"),
+            (Some(Told::Follows(None)), Told::Owned, None, "owned here now"),
+            (Some(Told::Owned), follows("p2"), Some("p2"), "lost to p2, which has claimed it; standing by"),
+            (None, follows("p1"), Some("p1"), "standing by, owned by p1"),
+            (None, Told::Follows(None), None, "standing by, owned by nobody yet"),
         ] {
-            let line = change(before.as_ref(), &now);
-            assert!(line.starts_with(says), "{line}");
+            let other = other.map(str::to_owned);
+            assert_eq!(change(before.as_ref(), &now, other.as_ref()), says);
         }
     }
 

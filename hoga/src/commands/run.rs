@@ -73,14 +73,15 @@ impl Args {
             self.standby.as_ref(),
             self.group.is_some(),
         )?;
+        let board = Board::new(&site)?;
         let pipeline = Pipeline::begin(context, &site, seats.clone())?;
         let out = &mut io::stdout();
         writeln!(out, "hoga runs on {site} as {}: {wanted}; Ctrl-C hands over and ends it", pipeline.process())?;
         match self.group {
-            None => watch(context, &site, pipeline, rest, out),
+            None => watch(context, board, pipeline, rest, out),
             Some(group) => {
                 let mut sharing = Sharing::join(context, &group, &kinds, seats)?;
-                watch(context, &site, pipeline, move |pipeline, out| share(&group, &mut sharing, pipeline, out), out)
+                watch(context, board, pipeline, move |pipeline, out| share(&group, &mut sharing, pipeline, out), out)
             }
         }
     }
@@ -106,7 +107,7 @@ fn share(group: &str, sharing: &mut Sharing, pipeline: &Pipeline, out: &mut dyn 
 /// a moment.
 pub fn watch(
     context: &Context,
-    site: &Site,
+    board: Board,
     pipeline: Pipeline,
     mut between: impl FnMut(&Pipeline, &mut dyn Write) -> Result<(), Failure>,
     out: &mut dyn Write,
@@ -114,7 +115,7 @@ pub fn watch(
     if let Some(address) = pipeline.http() {
         writeln!(out, "schemas, /metrics and /health are on http://{address}")?;
     }
-    let mut board = Board::new(site, pipeline.process())?;
+    let mut board = board.of(pipeline.process());
     while !context.stop.requested() {
         pipeline.check()?;
         let statuses = pipeline.status();

@@ -45,7 +45,7 @@ impl Args {
         if let Some(address) = pipeline.http() {
             writeln!(io::stdout(), "schemas, /metrics and /health are on http://{address}")?;
         }
-        let mut board = Board::new(&site, pipeline.process())?;
+        let mut board = Board::new(&site)?;
         while !context.stop.requested() {
             pipeline.check()?;
             board.alarms(&pipeline.status()).iter().for_each(|alarm| tracing::warn!("alarm: {alarm}"));
@@ -62,11 +62,12 @@ impl Args {
 /// All machines on a log that others have too: nothing to serve, and they may be lost to another process and come back.
 fn on_kafka(context: &Context) -> Result<(), Failure> {
     let site = Site::own(context, MAIN, None, Topics::MustBeThere)?;
+    let board = Board::new(&site)?;
     let pipeline = Pipeline::start(context, &site)?;
     let out = &mut io::stdout();
     let (machines, process) = (pipeline.machines(), pipeline.process());
     writeln!(out, "hoga is up: {machines} machines on {site} as {process}; Ctrl-C ends it")?;
-    watch(context, &site, pipeline, rest, out)
+    watch(context, board, pipeline, rest, out)
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
