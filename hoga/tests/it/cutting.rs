@@ -94,7 +94,9 @@ fn lose_what_is_beside(place: &Place) {
     let said = place.run("reconcile").expect(2, &["what was compared is equal"]);
     assert!(said.out.contains("the very ends: ") && said.out.contains("is not in "), "{said:?}");
     place.run("up --listen 127.0.0.1:0").expect(4, &["owners/0 is cut and begins at ", "--data-dir"]);
-    fs::remove_dir_all(&cuts).expect("the empty one that was made");
+    if cuts.exists() {
+        fs::remove_dir(&cuts).expect("an empty one, made by a process that found nothing there");
+    }
     fs::rename(&elsewhere, &cuts).expect("moved back");
     fs::remove_dir_all(beside(place).join("snapshots")).expect("removed");
     place.run("up --listen 127.0.0.1:0").expect(4, &["are cut, and no usable snapshot stands at or past"]);
