@@ -17,7 +17,7 @@
 //! 2. An array reserves memory only for items whose least length fits the bytes that are left.
 
 use crate::error::Fault;
-use crate::wire::{MAX_BLOB_BYTES, MAX_DETAIL_BYTES, MAX_TEXT_BYTES, Reader, put_bytes, put_decimal, put_long};
+use crate::wire::{Faulty, MAX_BLOB_BYTES, MAX_DETAIL_BYTES, MAX_TEXT_BYTES, Reader, put_bytes, put_decimal, put_long};
 use compact_str::CompactString;
 use hoga_core::records::*;
 use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, OrderId, Symbol, Timestamp, Topic, TradeId};
@@ -32,7 +32,7 @@ pub(crate) trait Field: Sized {
     fn write(&self, out: &mut Vec<u8>);
 
     /// Takes a value off the front.
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault>;
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty>;
 
     /// The value for people.
     fn json(&self) -> Value;
@@ -49,7 +49,7 @@ macro_rules! names {
             }
 
             #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
                 input.text(MAX_TEXT_BYTES).map(<$ty>::unchecked)
             }
 
@@ -70,7 +70,7 @@ impl Field for CompactString {
     }
 
     #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
         input.text(MAX_TEXT_BYTES).map(Self::from)
     }
 
@@ -88,7 +88,7 @@ impl Field for String {
     }
 
     #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
         input.text(MAX_DETAIL_BYTES).map(Self::from)
     }
 
@@ -107,7 +107,7 @@ impl Field for Vec<u8> {
     }
 
     #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
         input.bytes(MAX_BLOB_BYTES).map(Self::from)
     }
 
@@ -134,7 +134,7 @@ macro_rules! integers {
             }
 
             #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
                 input.long_within($min, $max).map(|value| value as $ty)
             }
 
@@ -164,7 +164,7 @@ macro_rules! numbered {
             }
 
             #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
                 u64::read(input).map(Self)
             }
 
@@ -185,7 +185,7 @@ impl Field for Timestamp {
     }
 
     #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
         i64::read(input).map(Self)
     }
 
@@ -203,7 +203,7 @@ impl Field for Decimal {
     }
 
     #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
         input.decimal()
     }
 
@@ -221,11 +221,11 @@ impl Field for bool {
     }
 
     #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
         match input.byte()? {
             0 => Ok(false),
             1 => Ok(true),
-            byte => Err(Fault::Boolean { byte }),
+            byte => input.fail(Fault::Boolean { byte }),
         }
     }
 
@@ -259,7 +259,7 @@ impl Field for Hash {
     }
 
     #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
         let bytes = input.take(size_of::<u64>())?;
         Ok(Self(bytes.iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte))))
     }
@@ -280,7 +280,7 @@ macro_rules! enums {
             }
 
             #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
                 input.index(Self::ALL.len()).map(|index| Self::ALL[index])
             }
 
@@ -321,12 +321,12 @@ impl<T: Field> Field for Option<T> {
         }
     }
 
-    #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+    #[inline(always)]
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
         match input.long()? {
             0 => Ok(None),
             1 => T::read(input).map(Some),
-            index => Err(Fault::UnionIndex { index }),
+            index => input.fail(Fault::UnionIndex { index }),
         }
     }
 
@@ -353,7 +353,7 @@ impl<T: Part> Field for Vec<T> {
         put_long(0, out);
     }
 
-    fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
         let mut items = Self::new();
         loop {
             let count = input.long()?;
@@ -365,7 +365,7 @@ impl<T: Part> Field for Vec<T> {
             }
             let (count, left) = (count.unsigned_abs(), input.rest().len());
             if count > (left / T::MIN_LEN) as u64 {
-                return Err(Fault::Items { count, min_len: T::MIN_LEN, left });
+                return input.fail(Fault::Items { count, min_len: T::MIN_LEN, left });
             }
             items.reserve(count as usize);
             for _ in 0..count {

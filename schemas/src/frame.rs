@@ -9,7 +9,7 @@
 use crate::error::DecodeError;
 use crate::field::Field;
 use crate::schema;
-use crate::wire::{Reader, put_long};
+use crate::wire::{Faulty, Reader, put_long};
 use hoga_core::MachineKind;
 use hoga_core::records::RecordKind;
 
@@ -64,7 +64,7 @@ fn open_body(schema_id: u32, body: &[u8]) -> Result<Frame<'_>, DecodeError> {
     let mut input = Reader::new(body);
     match Option::<Origin>::read(&mut input) {
         Ok(origin) => Ok(Frame { kind, schema_id, origin, content: input.rest() }),
-        Err(fault) => Err(input.error(kind, fault)),
+        Err(Faulty) => Err(input.error(kind)),
     }
 }
 

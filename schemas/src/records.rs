@@ -3,10 +3,10 @@
 //! A field that stands in Avro as another type than its Rust type says so with `as`.
 //! That this list, the schemas in `avro/` and the types in hoga-core agree is tested.
 
-use crate::error::{DecodeError, Fault};
+use crate::error::DecodeError;
 use crate::field::{Field, Hash, Part};
 use crate::frame::Origin;
-use crate::wire::Reader;
+use crate::wire::{Faulty, Reader};
 use hoga_core::records::*;
 use hoga_core::{Record, Settings};
 use serde_json::{Map, Value};
@@ -102,11 +102,11 @@ macro_rules! codec {
             }
 
             #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Fault> {
+            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
                 Ok(Self {
                     $($field: match codec!(@read input $(, $wire)?) {
                         Ok(value) => codec!(@own value $(, $wire)?),
-                        Err(fault) => return Err(input.blame(stringify!($name), stringify!($field), fault)),
+                        Err(Faulty) => return Err(input.blame(stringify!($name), stringify!($field))),
                     }),+
                 })
             }
@@ -124,17 +124,6 @@ macro_rules! codec {
     (@own $value:ident, $wire:ident) => { $value.into() };
     (@read $input:ident) => { Field::read($input) };
     (@read $input:ident, $wire:ident) => { $wire::read($input) };
-}
-
-/// One value that takes all of the content.
-#[inline]
-fn whole<T: Field>(kind: RecordKind, content: &[u8]) -> Result<T, DecodeError> {
-    let mut input = Reader::new(content);
-    match T::read(&mut input) {
-        Err(fault) => Err(input.error(kind, fault)),
-        Ok(_) if !input.rest().is_empty() => Err(DecodeError::Trailing { kind, len: input.rest().len() }),
-        Ok(value) => Ok(value),
-    }
 }
 
 macro_rules! codecs {
@@ -157,7 +146,13 @@ macro_rules! codecs {
         /// The record of that kind whose fields the content is.
         #[inline]
         pub(crate) fn read(kind: RecordKind, content: &[u8]) -> Result<Record, DecodeError> {
-            match kind { $(RecordKind::$record => whole::<$record>(kind, content).map(Record::$record)),+ }
+            let mut input = Reader::new(content);
+            let record = match kind { $(RecordKind::$record => Field::read(&mut input).map(Record::$record)),+ };
+            match record {
+                Ok(record) if input.rest().is_empty() => Ok(record),
+                Ok(_) => Err(DecodeError::Trailing { kind, len: input.rest().len() }),
+                Err(Faulty) => Err(input.error(kind)),
+            }
         }
 
         /// A record's fields for people.

@@ -41,6 +41,7 @@ macro_rules! name {
 
             /// A name as it stands in a record: trusted topics are written by hoga alone, and admission
             /// calls [`Self::check`] on everything else.
+            #[inline]
             pub fn unchecked(text: &str) -> Self {
                 Self(CompactString::from(text))
             }
@@ -55,6 +56,7 @@ macro_rules! name {
             }
 
             /// The name as text.
+            #[inline]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
