@@ -10,17 +10,18 @@
 //!    an id is new, it refuses it.
 //! 3. An id past its time counts as forgotten, whether or not it was purged: after [`Window::expire`] without a
 //!    bound, the number of ids is the same whatever was purged before.
-//! 4. A slot that is not an open order's has exactly one entry in the expiry heap, at or before its time.
+//! 4. A slot that is not an open order's has exactly one entry in the expiry queue, at or before its time.
 //!
 //! Left out on purpose: which commands may pass a full window; that is `checks.rs`.
 
+mod expiry;
+
 use crate::ids::ClientId;
 use crate::time::Timestamp;
+use expiry::Expiry;
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::hash::{Hash, Hasher};
 
 /// How far ahead a valid-until may be, and how long a cancel burns an id that it does not find.
@@ -62,7 +63,7 @@ pub struct Remembered {
     /// The open order that it names, as a slot of the order store; canonical bytes leave it out.
     #[serde(skip)]
     pub open_order: Option<u32>,
-    /// Whether the expiry heap has an entry for it.
+    /// Whether the expiry queue has an entry for it.
     #[serde(skip)]
     queued: bool,
 }
@@ -73,7 +74,7 @@ pub struct Window {
     slots: Vec<Remembered>,
     free: Vec<u32>,
     by_id: HashTable<u32>,
-    expiry: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    expiry: Expiry,
     full_until: Timestamp,
 }
 
@@ -88,11 +89,7 @@ impl Window {
     pub fn expire(&mut self, now: Timestamp, budget: usize) -> usize {
         let mut done = 0;
         while done < budget {
-            let Some(&Reverse((due, slot))) = self.expiry.peek() else { break };
-            if due >= now {
-                break;
-            }
-            self.expiry.pop();
+            let Some((due, slot)) = self.expiry.take_due(now) else { break };
             done += 1;
             let entry = &mut self.slots[slot as usize];
             entry.queued = false;
@@ -214,7 +211,7 @@ impl Window {
         let entry = &mut self.slots[slot as usize];
         assert!(!entry.queued, "client id {}: queued twice", entry.id);
         entry.queued = true;
-        self.expiry.push(Reverse((entry.until, slot)));
+        self.expiry.add(entry.until, slot);
     }
 
     fn forget(&mut self, slot: u32) {
