@@ -35,9 +35,10 @@ pub struct CoreLoop {
     pub made: Made,
     /// All effects, for who wants them.
     pub seen: Option<Vec<Record>>,
-    waiting: VecDeque<Record>,
-    effects: Effects,
-    answers: Effects,
+    /// What matching wrote, each command's effects by themselves.
+    waiting: VecDeque<Effects>,
+    /// Effects that were worked through, whose room is used again.
+    spare: Vec<Effects>,
     offset: u64,
 }
 
@@ -50,8 +51,7 @@ impl CoreLoop {
             made: Made::default(),
             seen: None,
             waiting: VecDeque::new(),
-            effects: Effects::default(),
-            answers: Effects::default(),
+            spare: Vec::new(),
             offset: 0,
         }
     }
@@ -73,17 +73,20 @@ impl CoreLoop {
     /// Applied by holds, and everything that follows from it.
     fn submit(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
         self.give_holds(record, time)?;
-        while let Some(record) = self.waiting.pop_front() {
-            self.give_holds(&record, time)?;
+        while let Some(effects) = self.waiting.pop_front() {
+            for effect in effects.as_slice().iter().filter(|effect| effect.topic == Topic::Accounts) {
+                self.give_holds(&effect.record, time)?;
+            }
+            self.put_back(effects);
         }
         Ok(())
     }
 
     fn give_holds(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
         let input = self.input(record, time);
-        let mut effects = std::mem::take(&mut self.effects);
+        let mut effects = self.spare.pop().unwrap_or_default();
         self.holds.apply(&input, &mut effects).map_err(|why| Failure::Stopped(why.to_string()))?;
-        for effect in effects.drain() {
+        for effect in effects.as_slice() {
             self.keep(&effect.record);
             match effect.topic {
                 Topic::Books => self.give_matching(&effect.record, time)?,
@@ -91,25 +94,28 @@ impl CoreLoop {
                 _ => self.made.events += 1,
             }
         }
-        self.effects = effects;
+        self.put_back(effects);
         Ok(())
     }
 
     fn give_matching(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
         let input = self.input(record, time);
-        let mut effects = std::mem::take(&mut self.answers);
+        let mut effects = self.spare.pop().unwrap_or_default();
         self.matching.apply(&input, &mut effects).map_err(|why| Failure::Stopped(why.to_string()))?;
-        for effect in effects.drain() {
+        for effect in effects.as_slice() {
             self.keep(&effect.record);
-            if effect.topic == Topic::Accounts {
-                self.waiting.push_back(effect.record);
-            } else if let Record::Execution(trade) = &effect.record {
+            if let Record::Execution(trade) = &effect.record {
                 self.made.trades += 1;
                 self.made.volume += trade.quantity.to_units(0).unwrap_or_default();
             }
         }
-        self.answers = effects;
+        self.waiting.push_back(effects);
         Ok(())
+    }
+
+    fn put_back(&mut self, mut effects: Effects) {
+        effects.drain();
+        self.spare.push(effects);
     }
 
     fn keep(&mut self, record: &Record) {
