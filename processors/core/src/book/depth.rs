@@ -6,12 +6,10 @@
 //! 3. After [`crate::settings::Settings::depth_snapshot_every`] updates, and when the book opens, a snapshot follows.
 //!    It holds at most [`SNAPSHOT_LEVELS`] a side: a reader learns of a worse level when that changes or comes up.
 
+use crate::book::emit::{Levels, MatchingOut, Names};
 use crate::book::{Book, LevelTotal};
-use crate::instrument::Instrument;
-use crate::machine::{Effects, Topic};
-use crate::money::{DECIMAL_MAX, Decimal, Price};
-use crate::records::{DepthLevel, DepthUpdate, Side};
-use crate::time::Timestamp;
+use crate::money::Price;
+use crate::records::Side;
 use serde::{Deserialize, Serialize};
 
 /// The most levels of each side in a snapshot.
@@ -24,58 +22,48 @@ pub(super) struct Depth {
     updates_since_snapshot: u64,
 }
 
-/// What a depth record says besides levels, and where they come from.
-pub(super) struct View<'a, B> {
-    pub(super) instrument: &'a Instrument,
-    pub(super) book: &'a B,
-    pub(super) time: Timestamp,
+/// The levels that changed, bids before asks, each side best first; and room for their totals.
+pub(super) struct Changed<'a> {
+    pub(super) levels: &'a [(Side, Price)],
+    pub(super) totals: &'a mut Vec<LevelTotal>,
 }
 
 impl Depth {
-    /// Emits the changed levels (sides apart, best first), and the snapshot if one is due or the book `opened`.
+    /// Tells the changed levels (sides apart, best first), and the snapshot if one is due or the book `opened`.
     pub(super) fn tell<B: Book>(
         &mut self,
-        view: &View<'_, B>,
-        changed: &[(Side, Price)],
+        book: &B,
+        changed: Changed<'_>,
         opened: bool,
         every: u64,
-        effects: &mut Effects,
+        names: &Names<'_>,
+        out: &mut impl MatchingOut,
     ) {
+        let Changed { levels: changed, totals } = changed;
         if !changed.is_empty() {
-            let levels = |of: Side| {
-                let changed = changed.iter().filter(|(side, _)| *side == of);
-                changed.map(|(_, price)| view.level(&view.book.level(of, *price))).collect()
-            };
+            totals.clear();
+            totals.extend(changed.iter().map(|(side, price)| book.level(*side, *price)));
+            let bids = changed.iter().filter(|(side, _)| *side == Side::Buy).count();
+            let (bids, asks) = totals.split_at(bids);
             self.updates_since_snapshot += 1;
-            self.emit(view, false, [levels(Side::Buy), levels(Side::Sell)], effects);
+            self.say(false, bids, asks, names, out);
         }
         if opened || self.updates_since_snapshot >= every.max(1) {
-            let levels = |of: Side| {
-                let all = view.book.levels(of, SNAPSHOT_LEVELS);
-                all.iter().map(|level| view.level(level)).collect()
-            };
+            let [bids, asks] = [Side::Buy, Side::Sell].map(|side| book.levels(side, SNAPSHOT_LEVELS));
             self.updates_since_snapshot = 0;
-            self.emit(view, true, [levels(Side::Buy), levels(Side::Sell)], effects);
+            self.say(true, &bids, &asks, names, out);
         }
     }
 
-    fn emit<B>(&mut self, view: &View<'_, B>, snapshot: bool, sides: [Vec<DepthLevel>; 2], effects: &mut Effects) {
+    fn say(
+        &mut self,
+        snapshot: bool,
+        bids: &[LevelTotal],
+        asks: &[LevelTotal],
+        names: &Names<'_>,
+        out: &mut impl MatchingOut,
+    ) {
         self.sequence += 1;
-        let [bids, asks] = sides;
-        let symbol = view.instrument.symbol.clone();
-        effects
-            .emit(Topic::Depth, DepthUpdate { symbol, sequence: self.sequence, time: view.time, snapshot, bids, asks });
-    }
-}
-
-impl<B> View<'_, B> {
-    fn level(&self, level: &LevelTotal) -> DepthLevel {
-        // Each order's quantity has a decimal; only a sum of several at the end of the range has none, and is cut.
-        let quantity = level.lots.saturating_mul(self.instrument.lot.0).min(DECIMAL_MAX);
-        DepthLevel {
-            price: self.instrument.price_decimal(level.price),
-            quantity: Decimal(quantity),
-            orders: level.orders,
-        }
+        out.depth(names, &Levels { sequence: self.sequence, snapshot, bids, asks });
     }
 }

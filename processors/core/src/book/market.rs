@@ -5,14 +5,13 @@
 //! 2. The answer to a command carries the command's id; it is the first event of the command, whenever that begins.
 //! 3. The backlog holds no more than came in: every apply drains as much as the bound of effects allows.
 
-use crate::book::Book;
-use crate::book::depth::{Depth, View};
-use crate::book::emit::{Accounts, Names};
+use crate::book::depth::{Changed, Depth};
+use crate::book::emit::{Accounts, MatchingOut, Names};
 use crate::book::events::{Event, Events};
 use crate::book::order::Command;
+use crate::book::{Book, LevelTotal};
 use crate::ids::{ClientId, TradeId};
 use crate::instrument::Instrument;
-use crate::machine::Effects;
 use crate::records::Phase;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -43,6 +42,7 @@ pub(super) struct Shared<'a> {
     pub(super) trades: &'a mut u64,
     pub(super) depth_snapshot_every: u64,
     pub(super) events: &'a mut Events,
+    pub(super) totals: &'a mut Vec<LevelTotal>,
     pub(super) time: Timestamp,
 }
 
@@ -64,29 +64,30 @@ impl<B: Book> Market<B> {
     }
 
     /// Does what is to be done until `room` records are emitted, then tells the depth.
-    pub(super) fn work(&mut self, room: usize, shared: &mut Shared<'_>, effects: &mut Effects) {
+    pub(super) fn work(&mut self, room: usize, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
         shared.events.reset(room);
         let was = self.book.phase();
         self.book.advance(shared.events);
-        self.emit(None, shared, effects);
+        self.emit(None, shared, out);
         while !self.book.is_busy() && !shared.events.is_full() {
             let Some(task) = self.backlog.pop_front() else { break };
             self.book.apply(&task.command, shared.events);
-            self.emit(task.asked, shared, effects);
+            self.emit(task.asked, shared, out);
         }
         let opened = was != Phase::Open && self.book.phase() == Phase::Open;
-        let view = View { instrument: &self.instrument, book: &self.book, time: shared.time };
-        self.depth.tell(&view, shared.events.levels(), opened, shared.depth_snapshot_every, effects);
+        let names = Names { instrument: &self.instrument, accounts: shared.accounts, time: shared.time };
+        let changed = Changed { levels: shared.events.levels(), totals: shared.totals };
+        self.depth.tell(&self.book, changed, opened, shared.depth_snapshot_every, &names, out);
     }
 
-    fn emit(&self, mut asked: Option<ClientId>, shared: &mut Shared<'_>, effects: &mut Effects) {
+    fn emit(&self, mut asked: Option<ClientId>, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
         let names = Names { instrument: &self.instrument, accounts: shared.accounts, time: shared.time };
         for event in shared.events.drain() {
             match event {
-                Event::Answer(answer) => names.answer(&answer, asked.take(), effects),
+                Event::Answer(answer) => out.answer(&names, &answer, asked.take()),
                 Event::Trade(trade) => {
                     *shared.trades += 1;
-                    names.trade(&trade, TradeId::new(shared.partition, *shared.trades), effects);
+                    out.trade(&names, &trade, TradeId::new(shared.partition, *shared.trades));
                 }
             }
         }

@@ -11,14 +11,14 @@
 //!
 //! Left out on purpose: balances, checks that holds has done, fee schedules (rates come with the order).
 
-use crate::book::emit::Accounts;
+use crate::book::emit::{Accounts, MatchingOut};
 use crate::book::events::{Events, STEP_WEIGHT};
 use crate::book::market::{Market, Shared, Task};
 use crate::book::order::Command;
-use crate::book::{Book, FastBook, commands, saved};
+use crate::book::{Book, FastBook, LevelTotal, commands, saved};
 use crate::ids::{AssetCode, Symbol};
 use crate::instrument::Instrument;
-use crate::machine::{Body, Effects, Input, MAX_EFFECTS, Machine, MachineKind, Stop, Topic};
+use crate::machine::{Body, Effects, Input, MAX_EFFECTS, Machine, MachineKind, Stop};
 use crate::money::Decimal;
 use crate::records::{
     AssetListing, BookAnswer, BookOutcome, HeldAmend, HeldCancel, HeldOrder, InstrumentListing, Reason, Record,
@@ -53,6 +53,8 @@ pub struct Matching<B = FastBook> {
     next_day_end: Timestamp,
     /// A buffer, empty between applies.
     events: Events,
+    /// A buffer for totals of levels.
+    totals: Vec<LevelTotal>,
 }
 
 impl Matching<FastBook> {
@@ -77,6 +79,7 @@ impl<B: Book> Matching<B> {
             trades: 0,
             next_day_end: Timestamp(i64::MAX),
             events: Events::default(),
+            totals: Vec::new(),
         }
     }
 
@@ -127,18 +130,18 @@ impl<B: Book> Matching<B> {
         Ok(())
     }
 
-    fn held_order(&mut self, held: &HeldOrder, time: Timestamp, effects: &mut Effects) -> Result<(), Stop> {
+    fn held_order(&mut self, held: &HeldOrder, time: Timestamp, out: &mut impl MatchingOut) -> Result<(), Stop> {
         let account = self.accounts.index(&held.account);
         let Some(at) = self.by_symbol.get(&held.symbol).copied() else {
-            effects.emit(Topic::Accounts, unknown_order(held));
+            out.unknown(unknown_order(held));
             return Ok(());
         };
         let command = commands::place(held, account, &self.markets[at].instrument)?;
-        self.submit(at, Task { command, asked: None }, time, effects);
+        self.submit(at, Task { command, asked: None }, time, out);
         Ok(())
     }
 
-    fn held_amend(&mut self, held: &HeldAmend, time: Timestamp, effects: &mut Effects) -> Result<(), Stop> {
+    fn held_amend(&mut self, held: &HeldAmend, time: Timestamp, out: &mut impl MatchingOut) -> Result<(), Stop> {
         let account = self.accounts.index(&held.account);
         let Some(at) = self.by_symbol.get(&held.symbol).copied() else {
             let cancel = HeldCancel {
@@ -147,30 +150,30 @@ impl<B: Book> Matching<B> {
                 client_order_id: held.client_order_id.clone(),
                 symbol: held.symbol.clone(),
             };
-            effects.emit(Topic::Accounts, unknown_command(&cancel));
+            out.unknown(unknown_command(&cancel));
             return Ok(());
         };
         let command = commands::amend(held, account, &self.markets[at].instrument)?;
-        self.submit(at, Task { command, asked: Some(held.client_order_id.clone()) }, time, effects);
+        self.submit(at, Task { command, asked: Some(held.client_order_id.clone()) }, time, out);
         Ok(())
     }
 
-    fn held_cancel(&mut self, held: &HeldCancel, time: Timestamp, effects: &mut Effects) {
+    fn held_cancel(&mut self, held: &HeldCancel, time: Timestamp, out: &mut impl MatchingOut) {
         let account = self.accounts.index(&held.account);
         let Some(at) = self.by_symbol.get(&held.symbol).copied() else {
-            return effects.emit(Topic::Accounts, unknown_command(held));
+            return out.unknown(unknown_command(held));
         };
         let command = commands::cancel(held, account);
-        self.submit(at, Task { command, asked: Some(held.client_order_id.clone()) }, time, effects);
+        self.submit(at, Task { command, asked: Some(held.client_order_id.clone()) }, time, out);
     }
 
     /// A command comes to its symbol: behind what waits there.
-    fn submit(&mut self, at: usize, task: Task, time: Timestamp, effects: &mut Effects) {
+    fn submit(&mut self, at: usize, task: Task, time: Timestamp, out: &mut impl MatchingOut) {
         self.markets[at].backlog.push_back(task);
-        self.work(at, time, effects);
+        self.work(at, time, out);
     }
 
-    fn work(&mut self, at: usize, time: Timestamp, effects: &mut Effects) {
+    fn work(&mut self, at: usize, time: Timestamp, out: &mut impl MatchingOut) {
         let market = &mut self.markets[at];
         let mut shared = Shared {
             accounts: &self.accounts,
@@ -178,9 +181,10 @@ impl<B: Book> Matching<B> {
             trades: &mut self.trades,
             depth_snapshot_every: self.depth_snapshot_every,
             events: &mut self.events,
+            totals: &mut self.totals,
             time,
         };
-        market.work(self.room.saturating_sub(effects.len()), &mut shared, effects);
+        market.work(self.room.saturating_sub(out.records()), &mut shared, out);
         let symbol = &market.instrument.symbol;
         if market.is_busy() {
             self.busy.insert(symbol.clone());
@@ -190,16 +194,16 @@ impl<B: Book> Matching<B> {
     }
 
     /// Goes on with what earlier records left, as far as the bound allows.
-    fn drain(&mut self, time: Timestamp, effects: &mut Effects) {
+    fn drain(&mut self, time: Timestamp, out: &mut impl MatchingOut) {
         if self.busy.is_empty() {
             return;
         }
         let waiting: Vec<Symbol> = self.busy.iter().cloned().collect();
         for symbol in waiting {
-            if effects.len() >= self.room {
+            if out.records() >= self.room {
                 break;
             }
-            self.work(self.by_symbol[&symbol], time, effects);
+            self.work(self.by_symbol[&symbol], time, out);
         }
     }
 
@@ -224,16 +228,31 @@ impl<B: Book> Matching<B> {
         self.next_day_end = ends.min().unwrap_or(Timestamp(i64::MAX));
     }
 
-    fn on_record(&mut self, record: &Record, time: Timestamp, effects: &mut Effects) -> Result<(), Stop> {
+    /// As [`Machine::apply`], whoever is told what comes of it.
+    pub fn tell(&mut self, input: &Input<'_>, out: &mut impl MatchingOut) -> Result<(), Stop> {
+        let partition = self.partition;
+        let at = |stop: Stop| Stop(format!("books-{partition} offset {}: {stop}", input.offset));
+        let record = match input.body {
+            Body::Record(record) => record,
+            Body::Malformed { reason, .. } => return Err(at(Stop(format!("the record does not decode: {reason}")))),
+        };
+        self.end_days(input.time);
+        self.drain(input.time, out);
+        let outcome = self.on_record(record, input.time, out);
+        assert!(out.records() <= MAX_EFFECTS, "{} effects of one record", out.records());
+        outcome.map_err(at)
+    }
+
+    fn on_record(&mut self, record: &Record, time: Timestamp, out: &mut impl MatchingOut) -> Result<(), Stop> {
         match record {
-            Record::HeldOrder(held) => self.held_order(held, time, effects)?,
-            Record::HeldAmend(held) => self.held_amend(held, time, effects)?,
-            Record::HeldCancel(held) => self.held_cancel(held, time, effects),
+            Record::HeldOrder(held) => self.held_order(held, time, out)?,
+            Record::HeldAmend(held) => self.held_amend(held, time, out)?,
+            Record::HeldCancel(held) => self.held_cancel(held, time, out),
             Record::PhaseChange(change) => {
                 let Some(at) = self.by_symbol.get(&change.symbol).copied() else {
                     return Err(Stop(format!("phase of {}, which is not listed here", change.symbol)));
                 };
-                self.submit(at, Task { command: Command::Enter(change.phase), asked: None }, time, effects);
+                self.submit(at, Task { command: Command::Enter(change.phase), asked: None }, time, out);
             }
             Record::AssetListing(listing) => self.list_asset(listing)?,
             Record::InstrumentListing(listing) => self.list(listing, time)?,
@@ -282,17 +301,7 @@ impl<B: Book> Machine for Matching<B> {
     }
 
     fn apply(&mut self, input: &Input<'_>, effects: &mut Effects) -> Result<(), Stop> {
-        let partition = self.partition;
-        let at = |stop: Stop| Stop(format!("books-{partition} offset {}: {stop}", input.offset));
-        let record = match input.body {
-            Body::Record(record) => record,
-            Body::Malformed { reason, .. } => return Err(at(Stop(format!("the record does not decode: {reason}")))),
-        };
-        self.end_days(input.time);
-        self.drain(input.time, effects);
-        let outcome = self.on_record(record, input.time, effects);
-        assert!(effects.len() <= MAX_EFFECTS, "{} effects of one record", effects.len());
-        outcome.map_err(at)
+        self.tell(input, effects)
     }
 
     fn has_backlog(&self) -> bool {

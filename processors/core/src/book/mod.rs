@@ -36,6 +36,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use emit::{Levels, MatchingOut, Names};
 pub use events::{Answer, Event, Events, Leaves, Party, STEP_WEIGHT, Trade};
 pub use fast::FastBook;
 pub use matching::Matching;

@@ -11,13 +11,13 @@
 use super::Holds;
 use super::checks::{CheckedChange, CheckedOrder, Refusal, refuse};
 use super::identity::{Identity, Seat, Verdict};
+use super::out::{Held, HoldsOut, Step};
 use super::window::Use;
 use crate::ids::{AccountId, ClientId, OrderId};
-use crate::machine::{Effects, Input, Topic};
+use crate::machine::Input;
 use crate::money::Decimal;
 use crate::records::{
-    AmendOrder, CancelOrder, CommandKind, CommandRefused, HeldAmend, HeldCancel, HeldOrder, OrderEventKind, PlaceOrder,
-    Reason, ReduceOrder,
+    AmendOrder, CancelOrder, CommandKind, CommandRefused, OrderEventKind, PlaceOrder, Reason, ReduceOrder,
 };
 use crate::time::Timestamp;
 
@@ -72,7 +72,7 @@ impl OnOrder<'_> {
 
 impl Holds {
     /// Places an order.
-    pub(super) fn place(&mut self, place: &PlaceOrder, input: &Input<'_>, effects: &mut Effects) {
+    pub(super) fn place(&mut self, place: &PlaceOrder, input: &Input<'_>, out: &mut impl HoldsOut) {
         let (account, id) = (&place.account, &place.client_order_id);
         let identity = Identity { account, id, valid_until: place.valid_until, used_for: Use::Place };
         let seat = self.seat(account);
@@ -84,11 +84,11 @@ impl Holds {
         let late = checked.as_ref().is_err_and(|refusal| refusal.reason == Reason::Late);
         let number = (!late).then(|| self.number());
         match (checked, number) {
-            (Ok(checked), Some(number)) => self.hold_order(seat, &identity, checked, number, place, effects),
+            (Ok(checked), Some(number)) => self.hold_order(seat, &identity, checked, number, place, out),
             (Ok(_), None) => unreachable!("only a late order gets no number"),
             (Err(refusal), number) => {
                 self.remember_refused(seat, &identity, input);
-                effects.emit(Topic::OrderEvents, self.rejected(place, number, refusal));
+                out.rejected(self.rejection(place, number, refusal));
             }
         }
     }
@@ -101,13 +101,14 @@ impl Holds {
         checked: CheckedOrder,
         number: OrderId,
         place: &PlaceOrder,
-        effects: &mut Effects,
+        out: &mut impl HoldsOut,
     ) {
         let CheckedOrder { mut order, asset, need } = checked;
         let account = order.account;
         (order.id, order.held) = (number, need);
-        effects.emit(Topic::OrderEvents, self.event(&order, OrderEventKind::Pending));
-        effects.emit(Topic::Books, held_order(place, number, order.maker_fee_ppm, order.taker_fee_ppm));
+        out.step(&self.names(), &Step::new(&order, OrderEventKind::Pending));
+        let PlaceOrder { post_only, self_match_prevention, .. } = *place;
+        out.held(&self.names(), &Held::Order { order: &order, post_only, self_match_prevention });
         self.remember(seat, identity);
         self.ledger.hold(account, asset, need);
         let slot = self.orders.add(order);
@@ -117,7 +118,7 @@ impl Holds {
     }
 
     /// Amends, reduces or cancels an open order.
-    pub(super) fn on_order(&mut self, command: &OnOrder<'_>, input: &Input<'_>, effects: &mut Effects) {
+    pub(super) fn on_order(&mut self, command: &OnOrder<'_>, input: &Input<'_>, out: &mut impl HoldsOut) {
         let (_, used_for) = command.kind();
         let OnOrder { account, id, valid_until, orig, .. } = *command;
         let identity = Identity { account, id, valid_until, used_for };
@@ -135,7 +136,7 @@ impl Holds {
             Ok(checked) => {
                 // Nothing can fail from here on.
                 self.remember(seat, &identity);
-                self.send_change(command, checked, effects);
+                self.send_change(checked, out);
             }
             Err(refusal) => {
                 let not_found = matches!(refusal.reason, Reason::UnknownOrder | Reason::UnknownAccount);
@@ -143,7 +144,7 @@ impl Holds {
                 if new && not_found && matches!(command.ask, Ask::Cancel) {
                     self.burn(seat, account, orig, input);
                 }
-                effects.emit(Topic::OrderEvents, self.command_refused(command, refusal));
+                out.refused(self.command_refused(command, refusal));
             }
         }
     }
@@ -171,29 +172,20 @@ impl Holds {
     }
 
     /// Raises the hold where an amend asks for more, and sends the command to the book.
-    fn send_change(&mut self, command: &OnOrder<'_>, checked: CheckedChange, effects: &mut Effects) {
+    fn send_change(&mut self, checked: CheckedChange, out: &mut impl HoldsOut) {
         let CheckedChange { slot, pending, raise } = checked;
         let order = self.orders.get_mut(slot);
         order.pending.push(pending);
         order.held += raise;
         let listed = self.listings.get(order.instrument);
-        let (order_id, symbol) = (order.id, listed.instrument.symbol.clone());
-        let (account, client_order_id) = (command.account.clone(), command.id.clone());
         self.ledger.hold(order.account, listed.pays(order.side), raise);
+        let order = self.orders.get(slot);
+        let sent = order.pending.last().expect("it was just put there");
         if raise > 0 {
-            let event = self.event(self.orders.get(slot), OrderEventKind::Pending);
-            effects.emit(Topic::OrderEvents, event.caused_by(command.id));
+            let step = Step { command: Some(&sent.client_id), ..Step::new(order, OrderEventKind::Pending) };
+            out.step(&self.names(), &step);
         }
-        let amend =
-            HeldAmend { order_id, account, client_order_id, symbol, price: None, quantity: None, reduce_by: None };
-        match command.ask {
-            Ask::Amend { price, quantity } => effects.emit(Topic::Books, HeldAmend { price, quantity, ..amend }),
-            Ask::Reduce(by) => effects.emit(Topic::Books, HeldAmend { reduce_by: Some(by), ..amend }),
-            Ask::Cancel => {
-                let HeldAmend { order_id, account, client_order_id, symbol, .. } = amend;
-                effects.emit(Topic::Books, HeldCancel { order_id, account, client_order_id, symbol });
-            }
-        }
+        out.held(&self.names(), &Held::Change { order, command: &sent.client_id, change: &sent.change });
     }
 
     fn command_refused(&self, command: &OnOrder<'_>, refusal: Refusal) -> CommandRefused {
@@ -216,23 +208,5 @@ impl Seat {
             Self::Member(index) => Some(index),
             Self::Stranger | Self::Crowd => None,
         }
-    }
-}
-
-fn held_order(place: &PlaceOrder, order_id: OrderId, maker_fee_ppm: u32, taker_fee_ppm: u32) -> HeldOrder {
-    HeldOrder {
-        order_id,
-        account: place.account.clone(),
-        symbol: place.symbol.clone(),
-        side: place.side,
-        order_type: place.order_type,
-        time_in_force: place.time_in_force,
-        post_only: place.post_only,
-        self_match_prevention: place.self_match_prevention,
-        price: place.price,
-        quantity: place.quantity,
-        amount: place.amount,
-        maker_fee_ppm,
-        taker_fee_ppm,
     }
 }

@@ -6,14 +6,15 @@ use super::Holds;
 use super::checks::Refusal;
 use super::identity::{Identity, Seat, Verdict};
 use super::ledger::Account;
+use super::out::{Entry, HoldsOut};
 use super::window::Use;
-use crate::machine::{Effects, Input, Topic};
-use crate::records::{CommandKind, CommandRefused, Deposit, JournalEntry, JournalKind, LedgerAccount, Withdrawal};
+use crate::machine::Input;
+use crate::records::{CommandKind, CommandRefused, Deposit, JournalKind, LedgerAccount, Withdrawal};
 use smallvec::SmallVec;
 
 impl Holds {
     /// Brings money or shares in.
-    pub(super) fn deposit(&mut self, deposit: &Deposit, input: &Input<'_>, effects: &mut Effects) {
+    pub(super) fn deposit(&mut self, deposit: &Deposit, input: &Input<'_>, out: &mut impl HoldsOut) {
         let Deposit { account, client_id, valid_until, .. } = deposit;
         let identity = Identity { account, id: client_id, valid_until: *valid_until, used_for: Use::Deposit };
         let seat = self.seat(account);
@@ -32,9 +33,9 @@ impl Holds {
                 // Nothing can fail from here on.
                 let index = seat.member().unwrap_or_else(|| self.open_account(deposit));
                 self.remember(Seat::Member(index), &identity);
-                effects.emit(Topic::Journal, self.transfer(index, &identity, JournalKind::Deposit, asset, units));
+                self.transfer(index, &identity, JournalKind::Deposit, asset, units, out);
             }
-            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Deposit, refusal, input, effects),
+            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Deposit, refusal, input, out),
         }
     }
 
@@ -45,7 +46,7 @@ impl Holds {
     }
 
     /// Takes money or shares out.
-    pub(super) fn withdraw(&mut self, withdrawal: &Withdrawal, input: &Input<'_>, effects: &mut Effects) {
+    pub(super) fn withdraw(&mut self, withdrawal: &Withdrawal, input: &Input<'_>, out: &mut impl HoldsOut) {
         let Withdrawal { account, client_id, valid_until, .. } = withdrawal;
         let identity = Identity { account, id: client_id, valid_until: *valid_until, used_for: Use::Withdrawal };
         let seat = self.seat(account);
@@ -62,9 +63,9 @@ impl Holds {
             Ok((index, asset, units)) => {
                 // Nothing can fail from here on.
                 self.remember(seat, &identity);
-                effects.emit(Topic::Journal, self.transfer(index, &identity, JournalKind::Withdrawal, asset, -units));
+                self.transfer(index, &identity, JournalKind::Withdrawal, asset, -units, out);
             }
-            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Withdrawal, refusal, input, effects),
+            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Withdrawal, refusal, input, out),
         }
     }
 
@@ -76,20 +77,21 @@ impl Holds {
         kind: JournalKind,
         asset: u32,
         units: i64,
-    ) -> JournalEntry {
+        out: &mut impl HoldsOut,
+    ) {
         let units = i128::from(units);
         let lines = [(LedgerAccount::External, asset, -units), (LedgerAccount::Member, asset, units)];
         let postings = self.ledger.post(account, &lines);
-        JournalEntry {
-            account: identity.account.clone(),
-            entry: self.ledger.entries,
-            time: self.time,
+        let entry = Entry {
+            account,
+            number: self.ledger.entries,
             kind,
-            client_id: Some(identity.id.clone()),
+            client_id: Some(identity.id),
             order_id: None,
             trade_id: None,
-            postings,
-        }
+            postings: &postings,
+        };
+        out.entry(&self.names(), &entry);
     }
 
     fn refuse_transfer(
@@ -99,20 +101,17 @@ impl Holds {
         command: CommandKind,
         refusal: Refusal,
         input: &Input<'_>,
-        effects: &mut Effects,
+        out: &mut impl HoldsOut,
     ) {
         self.remember_refused(seat, identity, input);
-        effects.emit(
-            Topic::OrderEvents,
-            CommandRefused {
-                account: identity.account.clone(),
-                client_id: identity.id.clone(),
-                command,
-                orig_client_order_id: None,
-                time: self.time,
-                reason: refusal.reason,
-                detail: Some(refusal.detail),
-            },
-        );
+        out.refused(CommandRefused {
+            account: identity.account.clone(),
+            client_id: identity.id.clone(),
+            command,
+            orig_client_order_id: None,
+            time: self.time,
+            reason: refusal.reason,
+            detail: Some(refusal.detail),
+        });
     }
 }

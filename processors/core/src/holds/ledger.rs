@@ -11,7 +11,7 @@
 use super::window::Window;
 use crate::ids::{AccountId, AssetCode};
 use crate::money::Decimal;
-use crate::records::{LedgerAccount, Posting};
+use crate::records::LedgerAccount;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -114,6 +114,22 @@ impl Account {
 /// One line of a journal entry: to which ledger account, in which asset, how many minor units.
 pub type Line = (LedgerAccount, u32, i128);
 
+/// A line that was booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posted {
+    /// To which account.
+    pub ledger: LedgerAccount,
+    /// In which asset: an index of the ledger.
+    pub asset: u32,
+    /// Minor units that were added to its balance.
+    pub amount: i128,
+    /// Its balance after this.
+    pub balance: i128,
+}
+
+/// The lines of an entry; a trade has five at most.
+pub type Postings = SmallVec<[Posted; 5]>;
+
 /// All accounts of the partition. The hash maps are for look-up only.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -188,34 +204,34 @@ impl Ledger {
         );
     }
 
-    /// Books the lines for a member and gives them as postings with the balances after them.
-    pub fn post(&mut self, account: u32, lines: &[Line]) -> Vec<Posting> {
+    /// Books the lines for a member and gives them with the balances after them.
+    pub fn post(&mut self, account: u32, lines: &[Line]) -> Postings {
         assert_balanced(lines);
         self.entries += 1;
         lines.iter().map(|&line| self.post_line(account, line)).collect()
     }
 
-    fn post_line(&mut self, account: u32, (ledger, asset, amount): Line) -> Posting {
+    fn post_line(&mut self, account: u32, (ledger, asset, amount): Line) -> Posted {
         let book = &mut self.assets[asset as usize];
         let sum = book.ledger_mut(ledger);
         *sum += amount;
-        let mut after = *sum;
+        let mut balance = *sum;
         if ledger == LedgerAccount::Member {
             let account = &mut self.accounts[account as usize];
-            let balance = account.balance_mut(asset);
-            balance.total += amount;
-            let balance = *balance;
+            let after = account.balance_mut(asset);
+            after.total += amount;
+            let after = *after;
             assert!(
-                balance.available() >= 0,
+                after.available() >= 0,
                 "account {} would have {} and hold {} minor units of {}: invariant 2",
                 account.name,
-                balance.total,
-                balance.held,
+                after.total,
+                after.held,
                 book.code,
             );
-            after = balance.total;
+            balance = after.total;
         }
-        Posting { ledger, asset: book.code.clone(), amount: book.decimal(amount), balance: book.decimal(after) }
+        Posted { ledger, asset, amount, balance }
     }
 }
 

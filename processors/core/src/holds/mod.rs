@@ -27,12 +27,18 @@ mod ledger;
 mod listings;
 mod machine;
 mod orders;
+mod out;
+mod replies;
 mod settle;
 #[cfg(test)]
 mod tests;
 mod view;
 mod window;
 
+pub use ledger::Posted;
+pub use orders::{Change, Order, Pending};
+pub use out::{Entry, Fill, Held, HoldsOut, Names, Step};
+pub use replies::{Leg, Reply};
 pub use view::{BalanceView, HoldView};
 
 use crate::ids::OrderId;

@@ -10,21 +10,19 @@
 //! Left out on purpose: whether the trade was due; that is matching's.
 
 use super::Holds;
-use super::ledger::Line;
+use super::ledger::{Line, Postings};
 use super::listings::Listed;
 use super::orders::Order;
+use super::out::{Entry, Fill, HoldsOut, Step};
+use super::replies::Leg;
+use crate::book::Leaves;
 use crate::instrument::Instrument;
-use crate::machine::{Effects, Stop, Topic};
-use crate::money::{Amount, Decimal, Price, Quantity};
-use crate::records::{
-    JournalEntry, JournalKind, LedgerAccount, Liquidity, OrderEventKind, OrderFill, OrderStatus, OrderType, Posting,
-    SettlementLeg, Side,
-};
+use crate::money::{Amount, Price, Quantity};
+use crate::records::{JournalKind, LedgerAccount, Liquidity, OrderEventKind, OrderStatus, OrderType, Side};
 
-/// A leg, checked, in the units of its instrument.
-struct Fill {
+/// A leg, checked: what it does to its order.
+struct Effect {
     slot: u32,
-    quantity: Quantity,
     notional: i128,
     base: i64,
     /// What it takes from the order's hold.
@@ -33,67 +31,55 @@ struct Fill {
 }
 
 impl Holds {
-    /// Settles one side of a trade.
-    pub(super) fn settle(&mut self, leg: &SettlementLeg, effects: &mut Effects) -> Result<(), Stop> {
-        let fill = self.check_leg(leg).map_err(|what| {
-            let SettlementLeg { trade_id, order_id, account, symbol, .. } = leg;
-            Stop(format!(
-                "settlement leg of trade {trade_id} for order {order_id} of account {account} in {symbol}: {what}; \
-                 it is forged or shows a bug: keep the log and compare the replay of `books` with it"
-            ))
-        })?;
+    /// Settles one side of a trade; why not, where it does not fit its order.
+    pub(super) fn settle(&mut self, leg: &Leg, out: &mut impl HoldsOut) -> Result<(), String> {
+        let effect = self.check_leg(leg)?;
         // Nothing can fail from here on.
-        if self.orders.get(fill.slot).status == OrderStatus::Pending {
-            self.orders.get_mut(fill.slot).status = OrderStatus::New;
-            effects.emit(Topic::OrderEvents, self.event(self.orders.get(fill.slot), OrderEventKind::New));
+        let slot = effect.slot;
+        if self.orders.get(slot).status == OrderStatus::Pending {
+            self.orders.get_mut(slot).status = OrderStatus::New;
+            out.step(&self.names(), &Step::new(self.orders.get(slot), OrderEventKind::New));
         }
-        self.fill_order(&fill, leg);
-        let postings = self.book_fill(&fill, leg);
-        let order = self.orders.get(fill.slot);
-        effects.emit(
-            Topic::Journal,
-            JournalEntry {
-                account: leg.account.clone(),
-                entry: self.ledger.entries,
-                time: self.time,
-                kind: JournalKind::Trade,
-                client_id: None,
-                order_id: Some(order.id),
-                trade_id: Some(leg.trade_id),
-                postings,
-            },
-        );
-        let mut event = self.event(order, OrderEventKind::Trade);
-        event.fill = Some(OrderFill {
-            trade_id: leg.trade_id,
-            liquidity: leg.liquidity,
-            price: leg.price,
-            quantity: leg.quantity,
-            fee: leg.fee,
-        });
-        effects.emit(Topic::OrderEvents, event);
-        if fill.fills_up {
-            self.close(fill.slot);
+        self.fill_order(&effect, leg);
+        let postings = self.book_fill(&effect, leg);
+        let order = self.orders.get(slot);
+        let entry = Entry {
+            account: order.account,
+            number: self.ledger.entries,
+            kind: JournalKind::Trade,
+            client_id: None,
+            order_id: Some(order.id),
+            trade_id: Some(leg.trade_id),
+            postings: &postings,
+        };
+        out.entry(&self.names(), &entry);
+        let &Leg { trade_id, liquidity, price, quantity, fee, .. } = leg;
+        let fill = Some(Fill { trade_id, liquidity, price, quantity, fee });
+        out.step(&self.names(), &Step { fill, ..Step::new(order, OrderEventKind::Trade) });
+        if effect.fills_up {
+            self.close(slot);
         }
         Ok(())
     }
 
-    fn check_leg(&self, leg: &SettlementLeg) -> Result<Fill, String> {
-        let slot = self.orders.find(leg.order_id).ok_or("there is no such order")?;
+    fn check_leg(&self, leg: &Leg) -> Result<Effect, String> {
+        let slot = self.orders.find(leg.order).ok_or("there is no such order")?;
         let order = self.orders.get(slot);
-        let listed = self.listings.get(order.instrument);
-        let instrument = &listed.instrument;
-        self.check_names(order, leg)?;
-        let price = instrument.price(leg.price).filter(|p| p.0 > 0).ok_or("its price is not a number of ticks")?;
-        let quantity =
-            instrument.quantity(leg.quantity).filter(|q| q.0 > 0).ok_or("its quantity is not a number of lots")?;
-        check_limits(order, price, quantity)?;
-        let notional = instrument.checked_notional(price, quantity).filter(|n| i64::try_from(*n).is_ok());
+        let instrument = &self.listings.get(order.instrument).instrument;
+        if order.side != leg.side {
+            return Err(format!("the order is a {}", order.side));
+        }
+        if !order.is_open() {
+            return Err(format!("the order is {}", order.status));
+        }
+        check_limits(order, leg.price, leg.quantity)?;
+        let notional = instrument.checked_notional(leg.price, leg.quantity).filter(|n| i64::try_from(*n).is_ok());
         let notional = notional.ok_or("price x quantity does not fit")?;
-        let base = instrument.base_amount(quantity).ok_or("its quantity does not fit")?.0;
+        let base = instrument.base_amount(leg.quantity).ok_or("its quantity does not fit")?.0;
         let fee = order.fees.checked_most(notional, order.rate(leg.liquidity)).ok_or("its fee does not fit")?;
-        if instrument.quote_amount(leg.fee) != Some(Amount(fee)) {
-            return Err(format!("its fee is {}, here it is {}", leg.fee, instrument.quote_decimal(Amount(fee))));
+        if leg.fee != fee {
+            let [said, here] = [leg.fee, fee].map(|fee| instrument.quote_decimal(Amount(fee)));
+            return Err(format!("its fee is {said}, here it is {here}"));
         }
         let paid = match order.side {
             Side::Buy => notional + i128::from(fee),
@@ -102,23 +88,14 @@ impl Holds {
         if paid > i128::from(order.held) {
             return Err(format!("it takes {paid} minor units, the order holds {}", order.held));
         }
-        let fills_up = check_leaves(order, instrument, quantity, paid, leg.leaves)?;
-        Ok(Fill { slot, quantity, notional, base, paid, fills_up })
-    }
-
-    fn check_names(&self, order: &Order, leg: &SettlementLeg) -> Result<(), String> {
-        let (account, symbol) =
-            (&self.ledger.account(order.account).name, &self.listings.get(order.instrument).instrument.symbol);
-        if (account, symbol, order.side) != (&leg.account, &leg.symbol, leg.side) {
-            return Err(format!("the order is a {} of {account} in {symbol}", order.side));
-        }
-        if order.is_open() { Ok(()) } else { Err(format!("the order is {}", order.status)) }
+        let fills_up = check_leaves(order, instrument, leg, paid)?;
+        Ok(Effect { slot, notional, base, paid, fills_up })
     }
 
     /// Moves the order on: what is filled, charged, and held.
-    fn fill_order(&mut self, fill: &Fill, leg: &SettlementLeg) {
+    fn fill_order(&mut self, fill: &Effect, leg: &Leg) {
         let order = self.orders.get_mut(fill.slot);
-        order.filled = order.filled.plus(fill.quantity);
+        order.filled = order.filled.plus(leg.quantity);
         order.filled_amount += fill.notional;
         order.fees.charge(fill.notional, order.rate(leg.liquidity));
         order.status = if fill.fills_up { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
@@ -128,13 +105,13 @@ impl Holds {
         assert!(
             i128::from(before) - fill.paid >= i128::from(held),
             "order {}: a fill of {} out of {before} leaves {held} to hold: invariant 2",
-            leg.order_id,
+            leg.order,
             fill.paid,
         );
     }
 
     /// Books the fill. The hold was let go before, so that the balance covers it.
-    fn book_fill(&mut self, fill: &Fill, leg: &SettlementLeg) -> Vec<Posting> {
+    fn book_fill(&mut self, fill: &Effect, leg: &Leg) -> Postings {
         use LedgerAccount::{Clearing, Fees, Member};
         let order = self.orders.get(fill.slot);
         let &Listed { base: base_asset, quote, .. } = self.listings.get(order.instrument);
@@ -143,7 +120,7 @@ impl Holds {
             Side::Buy => (-fill.notional, base),
             Side::Sell => (fill.notional, -base),
         };
-        let fee = i128::from(self.fee_of(leg, order));
+        let fee = i128::from(leg.fee);
         let lines: [Line; 5] = [
             (Member, quote, money - fee),
             (Clearing, quote, -money),
@@ -154,11 +131,6 @@ impl Holds {
         // A fill without a fee has no line for it.
         let count = if fee == 0 { 4 } else { 5 };
         self.ledger.post(order.account, &lines[..count])
-    }
-
-    fn fee_of(&self, leg: &SettlementLeg, order: &Order) -> i64 {
-        let instrument = &self.listings.get(order.instrument).instrument;
-        instrument.quote_amount(leg.fee).expect("a checked fee is whole").0
     }
 
     /// Brings what an order holds to what it needs, which is never more: the account's balance follows.
@@ -210,28 +182,26 @@ fn check_limits(order: &Order, price: Price, quantity: Quantity) -> Result<(), S
 }
 
 /// Whether the leg fills the order up; an error where it says something else than is left here.
-fn check_leaves(
-    order: &Order,
-    instrument: &Instrument,
-    quantity: Quantity,
-    paid: i128,
-    leaves: Decimal,
-) -> Result<bool, String> {
-    if let Some(open) = order.open() {
-        let rest = instrument.quantity_decimal(open.minus(quantity));
-        if leaves != rest {
-            return Err(format!("it leaves {leaves}, here {rest} stays open"));
+fn check_leaves(order: &Order, instrument: &Instrument, leg: &Leg, paid: i128) -> Result<bool, String> {
+    match (order.open(), leg.leaves) {
+        (Some(open), Leaves::Lots(said)) => {
+            let rest = open.minus(leg.quantity);
+            if said != rest {
+                let [said, rest] = [said, rest].map(|lots| instrument.quantity_decimal(lots));
+                return Err(format!("it leaves {said}, here {rest} stays open"));
+            }
+            Ok(rest.is_zero())
         }
-        return Ok(rest == Decimal::ZERO);
+        (None, Leaves::Quote(Amount(0))) => Ok(true),
+        (None, Leaves::Quote(said)) => {
+            assert_eq!(order.order_type, OrderType::Market, "only a market buy has no quantity");
+            let rest = Amount(i64::try_from(i128::from(order.held) - paid).expect("no more than it holds"));
+            if said != rest {
+                let [said, rest] = [said, rest].map(|amount| instrument.quote_decimal(amount));
+                return Err(format!("it leaves {said} to spend, here it is {rest}"));
+            }
+            Ok(false)
+        }
+        (_, said) => Err(format!("it leaves {said:?}, which is not what the order names")),
     }
-    assert_eq!(order.order_type, OrderType::Market, "only a market buy has no quantity");
-    if leaves == Decimal::ZERO {
-        return Ok(true);
-    }
-    let rest = i64::try_from(i128::from(order.held) - paid).expect("no more than it holds");
-    let rest = instrument.quote_decimal(Amount(rest));
-    if leaves != rest {
-        return Err(format!("it leaves {leaves} to spend, here it is {rest}"));
-    }
-    Ok(false)
 }
