@@ -13,6 +13,7 @@ pub mod codec;
 pub mod core;
 pub mod core_loop;
 pub mod crowd;
+pub mod direct;
 pub mod embedded;
 pub mod flow;
 #[cfg(feature = "kafka")]

@@ -199,11 +199,14 @@ impl Events {
 
     /// The levels that changed, each once: bids best first, then asks best first.
     pub fn levels(&mut self) -> &[(Side, Price)] {
-        self.touched.sort_unstable_by_key(|(side, price)| match side {
-            Side::Buy => (0, -i128::from(price.0)),
-            Side::Sell => (1, i128::from(price.0)),
-        });
-        self.touched.dedup();
+        if self.touched.len() > 1 {
+            // Bids fall: the complement of a number falls as it rises.
+            self.touched.sort_unstable_by_key(|(side, price)| match side {
+                Side::Buy => (0, !price.0),
+                Side::Sell => (1, price.0),
+            });
+            self.touched.dedup();
+        }
         &self.touched
     }
 }

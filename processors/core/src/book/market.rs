@@ -63,21 +63,41 @@ impl<B: Book> Market<B> {
         self.book.is_busy() || !self.backlog.is_empty()
     }
 
-    /// Does what is to be done until `room` records are emitted, then tells the depth.
-    pub(super) fn work(&mut self, room: usize, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
+    /// Does what is to be done until `room` records are emitted, then tells the depth. A new task goes last.
+    pub(super) fn work(
+        &mut self,
+        task: Option<Task>,
+        room: usize,
+        shared: &mut Shared<'_>,
+        out: &mut impl MatchingOut,
+    ) {
         shared.events.reset(room);
         let was = self.book.phase();
-        self.book.advance(shared.events);
-        self.emit(None, shared, out);
-        while !self.book.is_busy() && !shared.events.is_full() {
-            let Some(task) = self.backlog.pop_front() else { break };
-            self.book.apply(&task.command, shared.events);
-            self.emit(task.asked, shared, out);
+        if self.is_busy() || shared.events.is_full() {
+            self.backlog.extend(task);
+            self.go_on(shared, out);
+        } else if let Some(task) = task {
+            self.carry_out(task, shared, out);
         }
         let opened = was != Phase::Open && self.book.phase() == Phase::Open;
         let names = Names { instrument: &self.instrument, accounts: shared.accounts, time: shared.time };
         let changed = Changed { levels: shared.events.levels(), totals: shared.totals };
         self.depth.tell(&self.book, changed, opened, shared.depth_snapshot_every, &names, out);
+    }
+
+    /// Goes on with what was begun, and then with what waits.
+    fn go_on(&mut self, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
+        self.book.advance(shared.events);
+        self.emit(None, shared, out);
+        while !self.book.is_busy() && !shared.events.is_full() {
+            let Some(task) = self.backlog.pop_front() else { break };
+            self.carry_out(task, shared, out);
+        }
+    }
+
+    fn carry_out(&mut self, task: Task, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
+        self.book.apply(&task.command, shared.events);
+        self.emit(task.asked, shared, out);
     }
 
     fn emit(&self, mut asked: Option<ClientId>, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {

@@ -14,9 +14,9 @@
 use crate::book::emit::{Accounts, MatchingOut};
 use crate::book::events::{Events, STEP_WEIGHT};
 use crate::book::market::{Market, Shared, Task};
-use crate::book::order::Command;
+use crate::book::order::{AccountIndex, Command};
 use crate::book::{Book, FastBook, LevelTotal, commands, saved};
-use crate::ids::{AssetCode, Symbol};
+use crate::ids::{AccountId, AssetCode, ClientId, Symbol};
 use crate::instrument::Instrument;
 use crate::machine::{Body, Effects, Input, MAX_EFFECTS, Machine, MachineKind, Stop};
 use crate::money::Decimal;
@@ -169,11 +169,10 @@ impl<B: Book> Matching<B> {
 
     /// A command comes to its symbol: behind what waits there.
     fn submit(&mut self, at: usize, task: Task, time: Timestamp, out: &mut impl MatchingOut) {
-        self.markets[at].backlog.push_back(task);
-        self.work(at, time, out);
+        self.work(at, Some(task), time, out);
     }
 
-    fn work(&mut self, at: usize, time: Timestamp, out: &mut impl MatchingOut) {
+    fn work(&mut self, at: usize, task: Option<Task>, time: Timestamp, out: &mut impl MatchingOut) {
         let market = &mut self.markets[at];
         let mut shared = Shared {
             accounts: &self.accounts,
@@ -184,7 +183,7 @@ impl<B: Book> Matching<B> {
             totals: &mut self.totals,
             time,
         };
-        market.work(self.room.saturating_sub(out.records()), &mut shared, out);
+        market.work(task, self.room.saturating_sub(out.records()), &mut shared, out);
         let symbol = &market.instrument.symbol;
         if market.is_busy() {
             self.busy.insert(symbol.clone());
@@ -203,7 +202,7 @@ impl<B: Book> Matching<B> {
             if out.records() >= self.room {
                 break;
             }
-            self.work(self.by_symbol[&symbol], time, out);
+            self.work(self.by_symbol[&symbol], None, time, out);
         }
     }
 
@@ -241,6 +240,30 @@ impl<B: Book> Matching<B> {
         let outcome = self.on_record(record, input.time, out);
         assert!(out.records() <= MAX_EFFECTS, "{} effects of one record", out.records());
         outcome.map_err(at)
+    }
+
+    /// The index under which the books know an account; a new one if they never heard of it.
+    pub fn account(&mut self, name: &AccountId) -> AccountIndex {
+        self.accounts.index(name)
+    }
+
+    /// The place of a symbol that is listed here.
+    pub fn market(&self, symbol: &Symbol) -> Option<usize> {
+        self.by_symbol.get(symbol).copied()
+    }
+
+    /// A command to the symbol in that place; `asked` is the id that its answer carries, which all but new orders have.
+    pub fn tell_command(
+        &mut self,
+        market: usize,
+        command: Command,
+        asked: Option<ClientId>,
+        time: Timestamp,
+        out: &mut impl MatchingOut,
+    ) {
+        self.end_days(time);
+        self.drain(time, out);
+        self.submit(market, Task { command, asked }, time, out);
     }
 
     fn on_record(&mut self, record: &Record, time: Timestamp, out: &mut impl MatchingOut) -> Result<(), Stop> {

@@ -3,9 +3,9 @@
 
 use super::Holds;
 use super::listings::Listed;
-use super::orders::{Change, Order, Pending};
+use super::orders::{Change, Order};
 use crate::fees::FeeMeter;
-use crate::ids::{AssetCode, ClientId, OrderId};
+use crate::ids::{AssetCode, OrderId};
 use crate::instrument::Instrument;
 use crate::money::{Amount, Decimal, Price, Quantity};
 use crate::records::{OrderStatus, OrderType, PlaceOrder, Reason, Side, TimeInForce};
@@ -35,7 +35,7 @@ pub struct CheckedOrder {
 #[derive(Debug)]
 pub struct CheckedChange {
     pub slot: u32,
-    pub pending: Pending,
+    pub change: Change,
     pub raise: i64,
 }
 
@@ -161,7 +161,7 @@ impl Holds {
         let counts = counts(&listed.instrument, place.price, place.quantity, place.amount)?;
         in_band(&listed.instrument, place.price)?;
         let order = self.build(account, index, place, &counts)?;
-        let need = check_size(listed, &order)?;
+        let need = check_size(listed, &order, None)?;
         let asset = listed.pays(order.side);
         self.check_sum(account, asset, need)?;
         self.check_min_notional(listed, &order)?;
@@ -243,7 +243,6 @@ impl Holds {
     pub(super) fn check_amend(
         &self,
         slot: u32,
-        id: &ClientId,
         price: Option<Decimal>,
         quantity: Option<Decimal>,
     ) -> Result<CheckedChange, Refusal> {
@@ -260,39 +259,34 @@ impl Holds {
             price: fits(counts.price, "the price")?.map(Price),
             quantity: fits(counts.quantity, "the quantity")?.map(Quantity),
         };
-        self.check_change(slot, id, change)
+        self.check_change(slot, change)
     }
 
     /// Checks a reduction of an open order.
-    pub(super) fn check_reduce(&self, slot: u32, id: &ClientId, by: Decimal) -> Result<CheckedChange, Refusal> {
+    pub(super) fn check_reduce(&self, slot: u32, by: Decimal) -> Result<CheckedChange, Refusal> {
         let order = self.orders.get(slot);
         check_limit(order)?;
         positive([("price", None), ("quantity", Some(by)), ("amount", None)])?;
         let counts = counts(&self.listings.get(order.instrument).instrument, None, Some(by), None)?;
         let by = fits(counts.quantity, "the quantity")?.expect("a reduction has a quantity");
-        self.check_change(slot, id, Change::Reduce(Quantity(by)))
+        self.check_change(slot, Change::Reduce(Quantity(by)))
     }
 
     /// Checks a cancel of an open order. The first always passes.
-    pub(super) fn check_cancel(&self, slot: u32, id: &ClientId) -> Result<CheckedChange, Refusal> {
+    pub(super) fn check_cancel(&self, slot: u32) -> Result<CheckedChange, Refusal> {
         if self.orders.get(slot).cancel_pending() {
-            return self.check_change(slot, id, Change::Cancel);
+            return self.check_change(slot, Change::Cancel);
         }
-        Ok(CheckedChange { slot, pending: Pending { client_id: id.clone(), change: Change::Cancel }, raise: 0 })
+        Ok(CheckedChange { slot, change: Change::Cancel, raise: 0 })
     }
 
     /// Checks what every change of an open order has to satisfy.
-    fn check_change(&self, slot: u32, id: &ClientId, change: Change) -> Result<CheckedChange, Refusal> {
+    fn check_change(&self, slot: u32, change: Change) -> Result<CheckedChange, Refusal> {
         let order = self.orders.get(slot);
         let listed = self.listings.get(order.instrument);
-        let pending = Pending { client_id: id.clone(), change };
-        let raise = match pending.change {
+        let raise = match change {
             // Only an amend can raise what the order needs.
-            Change::Amend { .. } => {
-                let mut amended = order.clone();
-                amended.pending.push(pending.clone());
-                check_size(listed, &amended)? - order.held
-            }
+            Change::Amend { .. } => check_size(listed, order, Some(&change))? - order.held,
             Change::Reduce(_) | Change::Cancel => 0,
         };
         assert!(raise >= 0, "order {}: a command on its way lowers its hold by {}", order.id, -raise);
@@ -305,7 +299,7 @@ impl Holds {
             });
         }
         self.check_available(order.account, asset, raise)?;
-        Ok(CheckedChange { slot, pending, raise })
+        Ok(CheckedChange { slot, change, raise })
     }
 
     /// Checks a deposit's or withdrawal's asset and amount: the asset's index, and how many minor units.
@@ -339,10 +333,11 @@ fn check_limit(order: &Order) -> Result<(), Refusal> {
     refuse(Reason::InvalidCombination, || "a market order cannot be changed, only canceled".to_string())
 }
 
-/// What the order needs to hold; everything that the book and the ledger may compute for it fits.
-fn check_size(listed: &Listed, order: &Order) -> Result<i64, Refusal> {
-    match order.need(&listed.instrument) {
-        Some(need) if order.products_fit(&listed.instrument) => Ok(need),
+/// What the order needs to hold, with one more command on its way; everything that the book and the ledger may compute
+/// for it fits.
+fn check_size(listed: &Listed, order: &Order, more: Option<&Change>) -> Result<i64, Refusal> {
+    match order.need_with(more, &listed.instrument) {
+        Some(need) if order.products_fit(more, &listed.instrument) => Ok(need),
         _ => too_large("price x quantity"),
     }
 }

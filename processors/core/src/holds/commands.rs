@@ -11,6 +11,7 @@
 use super::Holds;
 use super::checks::{CheckedChange, CheckedOrder, Refusal, refuse};
 use super::identity::{Identity, Seat, Verdict};
+use super::orders::Pending;
 use super::out::{Held, HoldsOut, Step};
 use super::window::Use;
 use crate::ids::{AccountId, ClientId, OrderId};
@@ -136,7 +137,7 @@ impl Holds {
             Ok(checked) => {
                 // Nothing can fail from here on.
                 self.remember(seat, &identity);
-                self.send_change(checked, out);
+                self.send_change(command.id, checked, out);
             }
             Err(refusal) => {
                 let not_found = matches!(refusal.reason, Reason::UnknownOrder | Reason::UnknownAccount);
@@ -165,17 +166,17 @@ impl Holds {
             return refuse(Reason::UnknownOrder, || format!("no open order is named {}", command.orig));
         };
         match command.ask {
-            Ask::Amend { price, quantity } => self.check_amend(slot, command.id, price, quantity),
-            Ask::Reduce(by) => self.check_reduce(slot, command.id, by),
-            Ask::Cancel => self.check_cancel(slot, command.id),
+            Ask::Amend { price, quantity } => self.check_amend(slot, price, quantity),
+            Ask::Reduce(by) => self.check_reduce(slot, by),
+            Ask::Cancel => self.check_cancel(slot),
         }
     }
 
     /// Raises the hold where an amend asks for more, and sends the command to the book.
-    fn send_change(&mut self, checked: CheckedChange, out: &mut impl HoldsOut) {
-        let CheckedChange { slot, pending, raise } = checked;
+    fn send_change(&mut self, id: &ClientId, checked: CheckedChange, out: &mut impl HoldsOut) {
+        let CheckedChange { slot, change, raise } = checked;
         let order = self.orders.get_mut(slot);
-        order.pending.push(pending);
+        order.pending.push(Pending { client_id: id.clone(), change });
         order.held += raise;
         let listed = self.listings.get(order.instrument);
         self.ledger.hold(order.account, listed.pays(order.side), raise);

@@ -49,10 +49,6 @@ impl HoldsOut for Effects {
 }
 
 impl Names<'_> {
-    fn instrument(&self, order: &Order) -> &Instrument {
-        &self.listings.get(order.instrument).instrument
-    }
-
     fn order_event(&self, step: &Step<'_>) -> OrderEvent {
         let order = step.order;
         let listed = self.listings.get(order.instrument);
@@ -60,7 +56,7 @@ impl Names<'_> {
         let quote = self.ledger.asset(listed.quote);
         let held_in = self.ledger.asset(listed.pays(order.side));
         OrderEvent {
-            account: self.ledger.account(order.account).name.clone(),
+            account: self.account(order).clone(),
             order_id: Some(order.id),
             client_order_id: order.client_id.clone(),
             symbol: instrument.symbol.clone(),
@@ -106,7 +102,7 @@ impl Names<'_> {
         let instrument = self.instrument(order);
         HeldOrder {
             order_id: order.id,
-            account: self.ledger.account(order.account).name.clone(),
+            account: self.account(order).clone(),
             symbol: instrument.symbol.clone(),
             side: order.side,
             order_type: order.order_type,
@@ -130,7 +126,7 @@ impl Names<'_> {
         };
         HeldAmend {
             order_id: order.id,
-            account: self.ledger.account(order.account).name.clone(),
+            account: self.account(order).clone(),
             client_order_id: command.clone(),
             symbol: instrument.symbol.clone(),
             price: price.map(|price| instrument.price_decimal(price)),
@@ -142,7 +138,7 @@ impl Names<'_> {
     fn held_cancel(&self, order: &Order, command: &ClientId) -> HeldCancel {
         HeldCancel {
             order_id: order.id,
-            account: self.ledger.account(order.account).name.clone(),
+            account: self.account(order).clone(),
             client_order_id: command.clone(),
             symbol: self.instrument(order).symbol.clone(),
         }

@@ -139,46 +139,52 @@ impl Order {
 
     /// What it has to hold so that whatever the book does is covered (invariant 2); `None` when it does not fit.
     pub fn need(&self, instrument: &Instrument) -> Option<i64> {
+        self.need_with(None, instrument)
+    }
+
+    /// As [`Self::need`], with one more command on its way.
+    pub fn need_with(&self, more: Option<&Change>, instrument: &Instrument) -> Option<i64> {
         if !self.is_open() {
             return Some(0);
         }
         match (self.side, self.order_type) {
-            (Side::Sell, _) => instrument.base_amount(self.most_open()).map(|amount| amount.0),
+            (Side::Sell, _) => instrument.base_amount(self.most_open(more)).map(|amount| amount.0),
             (Side::Buy, OrderType::Market) => self.unspent().map(|amount| amount.0),
             (Side::Buy, OrderType::Limit) => {
-                let notional = i64::try_from(self.most_notional(instrument)?).ok()?;
+                let notional = i64::try_from(self.most_notional(more, instrument)?).ok()?;
                 let fee = self.fees.checked_most(notional.into(), self.maker_fee_ppm.max(self.taker_fee_ppm))?;
                 notional.checked_add(fee)
             }
         }
     }
 
-    /// The prices and totals that pending amends may bring about, the order's own where they name none.
-    fn amended(&self) -> impl Iterator<Item = (Option<Price>, Option<Quantity>)> {
-        self.pending.iter().filter_map(|pending| match pending.change {
+    /// The prices and totals that pending amends, and `more`, may bring about; the order's own where they name none.
+    fn amended<'a>(&'a self, more: Option<&'a Change>) -> impl Iterator<Item = (Option<Price>, Option<Quantity>)> + 'a {
+        let changes = self.pending.iter().map(|pending| &pending.change).chain(more);
+        changes.filter_map(|change| match *change {
             Change::Amend { price, quantity } => Some((price.or(self.price), quantity.or(self.quantity))),
             Change::Reduce(_) | Change::Cancel => None,
         })
     }
 
     /// The greatest quantity that may be open until all pending commands are answered.
-    fn most_open(&self) -> Quantity {
-        let totals = self.amended().filter_map(|(_, quantity)| quantity).chain(self.quantity);
+    fn most_open(&self, more: Option<&Change>) -> Quantity {
+        let totals = self.amended(more).filter_map(|(_, quantity)| quantity).chain(self.quantity);
         self.open_of(totals.max().expect("a sell and a limit order have a quantity"))
     }
 
     /// The most that a limit buy may still cost before fees, until all pending commands are answered.
-    fn most_notional(&self, instrument: &Instrument) -> Option<i128> {
+    fn most_notional(&self, more: Option<&Change>, instrument: &Instrument) -> Option<i128> {
         let (price, open) = (self.limit(), self.open().expect("a limit order has a quantity"));
-        let mut amends = self.amended();
+        let mut amends = self.amended(more);
         let Some((new_price, new_total)) = amends.next() else {
             return instrument.checked_notional(price, open);
         };
         let new_price = new_price.expect("a limit order has a price");
-        if let Some(more) = amends.next() {
-            let prices = std::iter::once(more).chain(amends).filter_map(|(price, _)| price);
+        if let Some(another) = amends.next() {
+            let prices = std::iter::once(another).chain(amends).filter_map(|(price, _)| price);
             let highest = prices.fold(price.max(new_price), Price::max);
-            return instrument.checked_notional(highest, self.most_open());
+            return instrument.checked_notional(highest, self.most_open(more));
         }
         let new_open = self.open_of(new_total.expect("a limit order has a quantity"));
         let grown = Quantity((new_open.0 - open.0).max(0));
@@ -188,10 +194,11 @@ impl Order {
         Some(if new_price < price { now.max(then).max(both) } else { now.max(then) })
     }
 
-    /// Whether the notional at the highest price for the greatest total, and that total in base, fit 64 bits.
-    pub fn products_fit(&self, instrument: &Instrument) -> bool {
-        let total = self.amended().filter_map(|(_, quantity)| quantity).chain(self.quantity).max();
-        let price = self.amended().filter_map(|(price, _)| price).chain(self.price).max();
+    /// Whether the notional at the highest price for the greatest total, and that total in base, fit 64 bits; with
+    /// one more command on its way.
+    pub fn products_fit(&self, more: Option<&Change>, instrument: &Instrument) -> bool {
+        let total = self.amended(more).filter_map(|(_, quantity)| quantity).chain(self.quantity).max();
+        let price = self.amended(more).filter_map(|(price, _)| price).chain(self.price).max();
         let base_fits = total.is_none_or(|total| instrument.base_amount(total).is_some());
         let notional_fits = price.zip(total).is_none_or(|(price, total)| {
             instrument.checked_notional(price, total).is_some_and(|notional| i64::try_from(notional).is_ok())

@@ -15,7 +15,9 @@ use super::Holds;
 use super::ledger::{Ledger, Posted};
 use super::listings::Listings;
 use super::orders::{Change, Order};
-use crate::ids::{ClientId, OrderId, TradeId};
+use crate::book::{AccountIndex, Command, NewOrder};
+use crate::ids::{AccountId, ClientId, OrderId, TradeId};
+use crate::instrument::Instrument;
 use crate::money::{Price, Quantity};
 use crate::records::{CommandRefused, JournalKind, Liquidity, OrderEvent, OrderEventKind, Reason, SelfMatchPrevention};
 use crate::time::Timestamp;
@@ -115,6 +117,65 @@ pub enum Held<'a> {
         /// What is asked for.
         change: &'a Change,
     },
+}
+
+impl Names<'_> {
+    /// Whose order it is.
+    pub fn account(&self, order: &Order) -> &AccountId {
+        &self.ledger.account(order.account).name
+    }
+
+    /// What it trades.
+    pub fn instrument(&self, order: &Order) -> &Instrument {
+        &self.listings.get(order.instrument).instrument
+    }
+
+    /// When it is said.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+}
+
+impl Held<'_> {
+    /// The order that it is about.
+    pub fn order(&self) -> &Order {
+        match self {
+            Self::Order { order, .. } | Self::Change { order, .. } => order,
+        }
+    }
+
+    /// The command for the book, whose index the account is, and the id that its answer has to carry.
+    pub fn command(&self, account: AccountIndex) -> (Command, Option<&ClientId>) {
+        match *self {
+            Self::Order { order, post_only, self_match_prevention } => {
+                (Command::Place(new_order(order, account, post_only, self_match_prevention)), None)
+            }
+            Self::Change { order: &Order { id, .. }, command, change } => {
+                let asked = match *change {
+                    Change::Amend { price, quantity } => Command::Amend { id, account, price, total: quantity },
+                    Change::Reduce(by) => Command::Reduce { id, account, by },
+                    Change::Cancel => Command::Cancel { id, account },
+                };
+                (asked, Some(command))
+            }
+        }
+    }
+}
+
+fn new_order(order: &Order, account: AccountIndex, post_only: bool, prevention: SelfMatchPrevention) -> NewOrder {
+    NewOrder {
+        id: order.id,
+        account,
+        side: order.side,
+        price: order.price,
+        quantity: order.quantity,
+        amount: order.amount,
+        time_in_force: order.time_in_force,
+        post_only,
+        self_match_prevention: prevention,
+        maker_fee_ppm: order.maker_fee_ppm,
+        taker_fee_ppm: order.taker_fee_ppm,
+    }
 }
 
 impl Holds {

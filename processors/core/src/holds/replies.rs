@@ -5,7 +5,7 @@
 
 use super::Holds;
 use super::orders::Order;
-use crate::book::Leaves;
+use crate::book::{Answer, Leaves, Party, Trade};
 use crate::ids::{AccountId, ClientId, OrderId, Symbol, TradeId};
 use crate::instrument::Instrument;
 use crate::machine::Stop;
@@ -103,13 +103,29 @@ fn leaves(order: &Order, instrument: &Instrument, value: Decimal) -> Option<Leav
 }
 
 impl Leg {
+    /// Both sides of a trade: the maker's first.
+    pub fn both(trade: &Trade, trade_id: TradeId) -> [Self; 2] {
+        let &Trade { price, quantity, taker_side, ref maker, ref taker } = trade;
+        let leg = |party: &Party, side, liquidity| {
+            let &Party { order, fee, leaves, .. } = party;
+            Self { order, trade_id, side, liquidity, price, quantity, fee, leaves }
+        };
+        [leg(maker, taker_side.opposite(), Liquidity::Maker), leg(taker, taker_side, Liquidity::Taker)]
+    }
+
     /// Why the machine stops at it.
     pub(super) fn stop(&self, what: &str) -> Stop {
         Stop(format!("settlement leg of trade {} for order {}: {what}; {WHAT_TO_DO}", self.trade_id, self.order))
     }
 }
 
-impl Reply<'_> {
+impl<'a> Reply<'a> {
+    /// What the book says, and the id of the command that it answers.
+    pub fn of(answer: &Answer, asked: Option<&'a ClientId>) -> Self {
+        let &Answer { order, outcome, reason, price, total, leaves, .. } = answer;
+        Self { order, asked, outcome, reason, price, total, leaves: Some(leaves) }
+    }
+
     /// Why the machine stops at it.
     pub(super) fn stop(&self, what: &str) -> Stop {
         Stop(format!("answer {} for order {}: {what}; {WHAT_TO_DO}", self.outcome, self.order))
