@@ -2,7 +2,8 @@
 //!
 //! - [`table`]: every row with what it must reach and what it should. [`outcome`]: what a stage measured, judged by it.
 //! - [`report`]: figures for people and as JSON. [`machine`]: the computer. [`timing`], [`measured`]: time and rounds.
-//! - [`workload`], [`crowd`], [`core_loop`]: commands to be carried out, and the machines without logs around them.
+//! - [`workload`], [`crowd`]: commands to be carried out. [`core_loop`], [`direct`]: the machines without logs around
+//!   them, with and without records between them.
 //! - [`book`], [`core`], [`symbols`], [`codec`], [`log`], [`embedded`], [`candles`], [`restart`]: the stages in one
 //!   process. `kafka`: those on Kafka, each beside a bare loop.
 //! - [`load`], [`ours`], [`watch`], [`flow`], [`scratch`]: machines at work over a log, posted to and watched.

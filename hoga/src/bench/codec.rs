@@ -9,7 +9,7 @@
 mod peers;
 
 use super::Size;
-use super::core_loop::CoreLoop;
+use super::core_loop::{CoreLoop, Pair};
 use super::crowd::Crowd;
 use super::outcome::{Figure, Outcome, Side};
 use super::timing::{Spread, nanoseconds, on_core};

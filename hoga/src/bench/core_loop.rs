@@ -25,14 +25,27 @@ pub struct Made {
     pub applied: u64,
 }
 
+/// Holds and matching on one core, and what lies between them.
+pub trait Pair {
+    /// Of partition 0, empty.
+    fn new(settings: &Settings) -> Self;
+    /// A member's command or a clock, and everything that follows from it.
+    fn step(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure>;
+    /// What the operator lists, and clocks: both machines get it.
+    fn tell_both(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure>;
+    /// What came out.
+    fn made(&self) -> Made;
+    /// Accounts.
+    fn holds(&self) -> &Holds;
+    /// Books.
+    fn matching(&self) -> &Matching;
+}
+
 /// Both machines.
 pub struct CoreLoop {
-    /// Accounts.
-    pub holds: Holds,
-    /// Books.
-    pub matching: Matching,
-    /// What came out.
-    pub made: Made,
+    holds: Holds,
+    matching: Matching,
+    made: Made,
     /// All effects, for who wants them.
     pub seen: Option<Vec<Record>>,
     /// What matching wrote, each command's effects by themselves.
@@ -42,9 +55,8 @@ pub struct CoreLoop {
     offset: u64,
 }
 
-impl CoreLoop {
-    /// Of partition 0, empty.
-    pub fn new(settings: &Settings) -> Self {
+impl Pair for CoreLoop {
+    fn new(settings: &Settings) -> Self {
         Self {
             holds: Holds::new(0, settings),
             matching: Matching::new(0, settings),
@@ -56,20 +68,32 @@ impl CoreLoop {
         }
     }
 
-    /// A member's command or a clock.
-    pub fn step(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+    fn step(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
         match record {
             Record::Clock(_) => self.tell_both(record, time),
             _ => self.submit(record, time),
         }
     }
 
-    /// What the operator lists, and clocks: both machines get it.
-    pub fn tell_both(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+    fn tell_both(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
         self.give_matching(record, time)?;
         self.submit(record, time)
     }
 
+    fn made(&self) -> Made {
+        self.made
+    }
+
+    fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
+    fn matching(&self) -> &Matching {
+        &self.matching
+    }
+}
+
+impl CoreLoop {
     /// Applied by holds, and everything that follows from it.
     fn submit(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
         self.give_holds(record, time)?;

@@ -2,8 +2,9 @@
 //!
 //! Reads nothing; the same commands in every run. What a resting order takes is counted of the books alone.
 
-use super::core_loop::CoreLoop;
+use super::core_loop::Pair;
 use super::crowd::Crowd;
+use super::direct::Direct;
 use super::outcome::{Figure, Outcome, Side};
 use super::timing::{Each, Spread, on_core, per_second};
 use super::{Size, memory};
@@ -14,7 +15,7 @@ use hoga_core::book::{AccountIndex, Book, Command, Events, FastBook, NewOrder};
 use hoga_core::records::{Phase, PlaceOrder, SelfMatchPrevention, TimeInForce};
 use hoga_core::{OrderId, Price, Quantity, Record, Settings, Timestamp};
 
-const EXCLUDED: &str = "making the commands, admission, encoding and hashing of effects, logs";
+const EXCLUDED: &str = "making the commands, admission, encoding and hashing of effects (names and decimals too), logs";
 const SEED: u64 = 1;
 /// Commands of a round, made before the clock runs over them.
 const ROUND: u64 = 200_000;
@@ -58,9 +59,9 @@ impl Shape {
         market.load();
         let mut each = Each::new();
         market.apply(|| each.done())?;
-        let verified = market.machines.holds.verify().map_or_else(|what| what, |()| "balanced".to_owned());
+        let verified = market.machines.holds().verify().map_or_else(|what| what, |()| "balanced".to_owned());
         outcome.known("ledger", verified, Some("balanced".to_owned()));
-        outcome.facts.push(("trades", market.machines.made.trades.to_string()));
+        outcome.facts.push(("trades", market.machines.made().trades.to_string()));
         outcome.figures = vec![Figure::of("commands/s", &rates)];
         outcome.figures.extend(self.bytes_of_a_resting_order());
         outcome.sides.push(Side {
@@ -76,7 +77,7 @@ impl Shape {
     /// Lists, funds, and lets orders rest.
     fn open(&self, context: &Context) -> Result<Market, Failure> {
         let crowd = Crowd::new(SEED, self.symbols, self.accounts);
-        let mut market = Market { machines: CoreLoop::new(&Settings::default()), crowd, commands: Vec::new() };
+        let mut market = Market { machines: Direct::new(&Settings::default()), crowd, commands: Vec::new() };
         let time = market.crowd.time();
         for listing in market.crowd.listings() {
             market.machines.tell_both(&listing, time)?;
@@ -122,7 +123,7 @@ impl Shape {
 }
 
 struct Market {
-    machines: CoreLoop,
+    machines: Direct,
     crowd: Crowd,
     commands: Vec<(Timestamp, Record)>,
 }
