@@ -18,7 +18,9 @@ pub struct Refusal {
     pub detail: String,
 }
 
-/// A refusal; its text is only made when it is needed.
+/// A refusal; its text is only made when it is needed, and the code that makes it stays out of the way.
+#[cold]
+#[inline(never)]
 pub fn refuse<T>(reason: Reason, detail: impl FnOnce() -> String) -> Result<T, Refusal> {
     Err(Refusal { reason, detail: detail() })
 }
