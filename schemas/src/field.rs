@@ -17,7 +17,9 @@
 //! 2. An array reserves memory only for items whose least length fits the bytes that are left.
 
 use crate::error::Fault;
-use crate::wire::{Faulty, MAX_BLOB_BYTES, MAX_DETAIL_BYTES, MAX_TEXT_BYTES, Reader, put_bytes, put_decimal, put_long};
+use crate::wire::{
+    Faulty, MAX_BLOB_BYTES, MAX_DETAIL_BYTES, MAX_TEXT_BYTES, Reader, Reading, put_bytes, put_decimal, put_long,
+};
 use compact_str::CompactString;
 use hoga_core::records::*;
 use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, OrderId, Symbol, Timestamp, Topic, TradeId};
@@ -32,7 +34,7 @@ pub(crate) trait Field: Sized {
     fn write(&self, out: &mut Vec<u8>);
 
     /// Takes a value off the front.
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty>;
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty>;
 
     /// The value for people.
     fn json(&self) -> Value;
@@ -48,9 +50,9 @@ macro_rules! names {
                 put_bytes(self.as_str().as_bytes(), MAX_TEXT_BYTES, out);
             }
 
-            #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
-                input.text(MAX_TEXT_BYTES).map(<$ty>::unchecked)
+            #[inline(always)]
+            fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
+                input.name(MAX_TEXT_BYTES).map(<$ty>::unchecked)
             }
 
             fn json(&self) -> Value {
@@ -69,9 +71,9 @@ impl Field for CompactString {
         put_bytes(self.as_bytes(), MAX_TEXT_BYTES, out);
     }
 
-    #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
-        input.text(MAX_TEXT_BYTES).map(Self::from)
+    #[inline(always)]
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
+        input.name(MAX_TEXT_BYTES).map(Self::from)
     }
 
     fn json(&self) -> Value {
@@ -87,8 +89,8 @@ impl Field for String {
         put_bytes(self.as_bytes(), MAX_DETAIL_BYTES, out);
     }
 
-    #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+    #[inline(always)]
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
         input.text(MAX_DETAIL_BYTES).map(Self::from)
     }
 
@@ -106,8 +108,8 @@ impl Field for Vec<u8> {
         put_bytes(self, MAX_BLOB_BYTES, out);
     }
 
-    #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+    #[inline(always)]
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
         input.bytes(MAX_BLOB_BYTES).map(Self::from)
     }
 
@@ -133,8 +135,8 @@ macro_rules! integers {
                 put_long(value.unwrap_or_else(|| panic!("{self} is beyond {}: bound it where it is made", $max)), out);
             }
 
-            #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+            #[inline(always)]
+            fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
                 input.long_within($min, $max).map(|value| value as $ty)
             }
 
@@ -163,8 +165,8 @@ macro_rules! numbered {
                 self.0.write(out);
             }
 
-            #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+            #[inline(always)]
+            fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
                 u64::read(input).map(Self)
             }
 
@@ -184,8 +186,8 @@ impl Field for Timestamp {
         self.0.write(out);
     }
 
-    #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+    #[inline(always)]
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
         i64::read(input).map(Self)
     }
 
@@ -202,8 +204,8 @@ impl Field for Decimal {
         put_decimal(*self, out);
     }
 
-    #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+    #[inline(always)]
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
         input.decimal()
     }
 
@@ -220,12 +222,12 @@ impl Field for bool {
         out.push(u8::from(*self));
     }
 
-    #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+    #[inline(always)]
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
         match input.byte()? {
             0 => Ok(false),
             1 => Ok(true),
-            byte => input.fail(Fault::Boolean { byte }),
+            byte => input.fail(|| Fault::Boolean { byte }),
         }
     }
 
@@ -258,8 +260,8 @@ impl Field for Hash {
         out.extend_from_slice(&self.0.to_be_bytes());
     }
 
-    #[inline]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+    #[inline(always)]
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
         let bytes = input.take(size_of::<u64>())?;
         Ok(Self(bytes.iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte))))
     }
@@ -279,8 +281,8 @@ macro_rules! enums {
                 put_long(self.index() as i64, out);
             }
 
-            #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+            #[inline(always)]
+            fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
                 input.index(Self::ALL.len()).map(|index| Self::ALL[index])
             }
 
@@ -322,12 +324,8 @@ impl<T: Field> Field for Option<T> {
     }
 
     #[inline(always)]
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
-        match input.long()? {
-            0 => Ok(None),
-            1 => T::read(input).map(Some),
-            index => input.fail(Fault::UnionIndex { index }),
-        }
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
+        if input.is_there()? { T::read(input).map(Some) } else { Ok(None) }
     }
 
     fn json(&self) -> Value {
@@ -353,7 +351,8 @@ impl<T: Part> Field for Vec<T> {
         put_long(0, out);
     }
 
-    fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
+    #[inline(always)]
+    fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
         let mut items = Self::new();
         loop {
             let count = input.long()?;
@@ -363,9 +362,9 @@ impl<T: Part> Field for Vec<T> {
             if count < 0 {
                 input.long()?; // the block's length in bytes, for readers that skip
             }
-            let (count, left) = (count.unsigned_abs(), input.rest().len());
+            let (count, left) = (count.unsigned_abs(), input.left());
             if count > (left / T::MIN_LEN) as u64 {
-                return input.fail(Fault::Items { count, min_len: T::MIN_LEN, left });
+                return input.fail(|| Fault::Items { count, min_len: T::MIN_LEN, left });
             }
             items.reserve(count as usize);
             for _ in 0..count {

@@ -64,8 +64,16 @@ fn open_body(schema_id: u32, body: &[u8]) -> Result<Frame<'_>, DecodeError> {
     let mut input = Reader::new(body);
     match Option::<Origin>::read(&mut input) {
         Ok(origin) => Ok(Frame { kind, schema_id, origin, content: input.rest() }),
-        Err(Faulty) => Err(input.error(kind)),
+        Err(Faulty) => open_again(kind, schema_id, body),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn open_again(kind: RecordKind, schema_id: u32, body: &[u8]) -> Result<Frame<'_>, DecodeError> {
+    let mut input = Reader::again(body);
+    let origin = Option::<Origin>::read(&mut input).map_err(|Faulty| input.error(kind))?;
+    Ok(Frame { kind, schema_id, origin, content: input.rest() })
 }
 
 /// Appends a whole value to `out`: framing, `origin`, content.

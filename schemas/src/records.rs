@@ -6,7 +6,7 @@
 use crate::error::DecodeError;
 use crate::field::{Field, Hash, Part};
 use crate::frame::Origin;
-use crate::wire::{Faulty, Reader};
+use crate::wire::{Faulty, Reader, Reading};
 use hoga_core::records::*;
 use hoga_core::{Record, Settings};
 use serde_json::{Map, Value};
@@ -90,9 +90,10 @@ const fn min_len_of<R, F: Field>(_get: fn(&R) -> &F) -> usize {
     F::MIN_LEN
 }
 
-/// `Field` of a struct from the list of its fields.
+/// `Field` of a struct from the list of its fields. After a record's last field is the `end`; it is looked for before
+/// the record is put together, which so happens where it is to stand.
 macro_rules! codec {
-    ($name:ident { $($field:ident $(as $wire:ident)?),+ }) => {
+    ($name:ident { $($field:ident $(as $wire:ident)?),+ } $($end:ident)?) => {
         impl Field for $name {
             const MIN_LEN: usize = 0 $(+ min_len_of(|r: &Self| &r.$field))+;
 
@@ -101,14 +102,14 @@ macro_rules! codec {
                 $(codec!(@wire self.$field $(, $wire)?).write(out);)+
             }
 
-            #[inline]
-            fn read(input: &mut Reader<'_>) -> Result<Self, Faulty> {
-                Ok(Self {
-                    $($field: match codec!(@read input $(, $wire)?) {
-                        Ok(value) => codec!(@own value $(, $wire)?),
-                        Err(Faulty) => return Err(input.blame(stringify!($name), stringify!($field))),
-                    }),+
-                })
+            #[inline(always)]
+            fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty> {
+                $(let $field = match codec!(@read input $(, $wire)?) {
+                    Ok(value) => codec!(@own value $(, $wire)?),
+                    Err(Faulty) => return Err(input.blame(stringify!($name), stringify!($field))),
+                };)+
+                $(input.$end()?;)?
+                Ok(Self { $($field),+ })
             }
 
             fn json(&self) -> Value {
@@ -126,12 +127,28 @@ macro_rules! codec {
     (@read $input:ident, $wire:ident) => { $wire::read($input) };
 }
 
+/// The record of that type whose fields the content is.
+#[inline(never)]
+fn read_one<T: Field + Into<Record>>(kind: RecordKind, content: &[u8]) -> Result<Record, DecodeError> {
+    match T::read(&mut Reader::new(content)) {
+        Ok(record) => Ok(record.into()),
+        Err(Faulty) => read_again::<T>(kind, content),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn read_again<T: Field + Into<Record>>(kind: RecordKind, content: &[u8]) -> Result<Record, DecodeError> {
+    let mut input = Reader::again(content);
+    T::read(&mut input).map(Into::into).map_err(|Faulty| input.error(kind))
+}
+
 macro_rules! codecs {
     (
         records { $($record:ident { $($fields:tt)+ })+ }
         parts { $($part:ident { $($part_fields:tt)+ })+ }
     ) => {
-        $(codec!($record { $($fields)+ });)+
+        $(codec!($record { $($fields)+ } end);)+
         $(
             codec!($part { $($part_fields)+ });
             impl Part for $part {}
@@ -146,13 +163,7 @@ macro_rules! codecs {
         /// The record of that kind whose fields the content is.
         #[inline]
         pub(crate) fn read(kind: RecordKind, content: &[u8]) -> Result<Record, DecodeError> {
-            let mut input = Reader::new(content);
-            let record = match kind { $(RecordKind::$record => Field::read(&mut input).map(Record::$record)),+ };
-            match record {
-                Ok(record) if input.rest().is_empty() => Ok(record),
-                Ok(_) => Err(DecodeError::Trailing { kind, len: input.rest().len() }),
-                Err(Faulty) => Err(input.error(kind)),
-            }
+            match kind { $(RecordKind::$record => read_one::<$record>(kind, content)),+ }
         }
 
         /// A record's fields for people.
