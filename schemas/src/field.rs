@@ -14,24 +14,45 @@
 //!
 //! Invariants:
 //! 1. `read` takes exactly what `write` gave, and returns an equal value.
-//! 2. An array reserves memory only for items whose least length fits the bytes that are left.
+//! 2. A value takes at least `MIN_LEN` bytes and at most `MOST` and `more` together: the writer's room is made of that.
+//! 3. An array reserves memory only for items whose least length fits the bytes that are left.
 
 use crate::error::Fault;
-use crate::wire::{
-    Faulty, MAX_BLOB_BYTES, MAX_DETAIL_BYTES, MAX_TEXT_BYTES, Reader, Reading, put_bytes, put_decimal, put_long,
-};
+use crate::wire::{Faulty, MAX_BLOB_BYTES, MAX_DETAIL_BYTES, MAX_LONG_BYTES, MAX_TEXT_BYTES, Reader, Reading, Writer};
 use compact_str::CompactString;
 use hoga_core::records::*;
 use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, OrderId, Symbol, Timestamp, Topic, TradeId};
 use serde_json::Value;
+
+/// The most bytes that the length of a text or of bytes takes.
+const LEN_OF_LEN: usize = 3;
+const _: () = assert!(MAX_TEXT_BYTES < 1 << 20 && MAX_DETAIL_BYTES < 1 << 20 && MAX_BLOB_BYTES < 1 << 20);
+
+/// The most bytes of a name that stands in place.
+const SHORT: usize = size_of::<CompactString>();
+
+/// The length of a name that may be longer than [`SHORT`]: it does not stand in place.
+#[inline(always)]
+fn beyond_short(name: &CompactString) -> usize {
+    if name.is_heap_allocated() || name.as_static_str().is_some() { name.len() } else { 0 }
+}
 
 /// A field's type, or a whole record.
 pub(crate) trait Field: Sized {
     /// The least number of bytes that a value takes.
     const MIN_LEN: usize;
 
+    /// The most bytes that a value takes, without what is [`more`](Self::more).
+    const MOST: usize;
+
+    /// The most that text takes that does not stand in place, and the items of an array.
+    #[inline(always)]
+    fn more(&self) -> usize {
+        0
+    }
+
     /// Appends the value. Panics where a bound of the wire is broken.
-    fn write(&self, out: &mut Vec<u8>);
+    fn write(&self, out: &mut Writer<'_>);
 
     /// Takes a value off the front.
     fn read<R: Reading>(input: &mut Reader<'_, R>) -> Result<Self, Faulty>;
@@ -44,10 +65,16 @@ macro_rules! names {
     ($($ty:ty),+) => { $(
         impl Field for $ty {
             const MIN_LEN: usize = 1;
+            const MOST: usize = LEN_OF_LEN + SHORT;
 
-            #[inline]
-            fn write(&self, out: &mut Vec<u8>) {
-                put_bytes(self.as_str().as_bytes(), MAX_TEXT_BYTES, out);
+            #[inline(always)]
+            fn more(&self) -> usize {
+                beyond_short(self.as_compact())
+            }
+
+            #[inline(always)]
+            fn write(&self, out: &mut Writer<'_>) {
+                out.bytes(self.as_str().as_bytes(), MAX_TEXT_BYTES);
             }
 
             #[inline(always)]
@@ -65,10 +92,16 @@ names!(AccountId, Symbol, AssetCode, ClientId);
 
 impl Field for CompactString {
     const MIN_LEN: usize = 1;
+    const MOST: usize = LEN_OF_LEN + SHORT;
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        put_bytes(self.as_bytes(), MAX_TEXT_BYTES, out);
+    #[inline(always)]
+    fn more(&self) -> usize {
+        beyond_short(self)
+    }
+
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>) {
+        out.bytes(self.as_bytes(), MAX_TEXT_BYTES);
     }
 
     #[inline(always)]
@@ -83,10 +116,16 @@ impl Field for CompactString {
 
 impl Field for String {
     const MIN_LEN: usize = 1;
+    const MOST: usize = LEN_OF_LEN;
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        put_bytes(self.as_bytes(), MAX_DETAIL_BYTES, out);
+    #[inline(always)]
+    fn more(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>) {
+        out.bytes(self.as_bytes(), MAX_DETAIL_BYTES);
     }
 
     #[inline(always)]
@@ -102,10 +141,16 @@ impl Field for String {
 /// Bytes of unknown content, as dead letters keep them.
 impl Field for Vec<u8> {
     const MIN_LEN: usize = 1;
+    const MOST: usize = LEN_OF_LEN;
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        put_bytes(self, MAX_BLOB_BYTES, out);
+    #[inline(always)]
+    fn more(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>) {
+        out.bytes(self, MAX_BLOB_BYTES);
     }
 
     #[inline(always)]
@@ -128,11 +173,12 @@ macro_rules! integers {
     ($($ty:ty: $min:expr, $max:expr;)+) => { $(
         impl Field for $ty {
             const MIN_LEN: usize = 1;
+            const MOST: usize = MAX_LONG_BYTES;
 
-            #[inline]
-            fn write(&self, out: &mut Vec<u8>) {
+            #[inline(always)]
+            fn write(&self, out: &mut Writer<'_>) {
                 let value = i64::try_from(*self).ok().filter(|v| ($min..=$max).contains(v));
-                put_long(value.unwrap_or_else(|| panic!("{self} is beyond {}: bound it where it is made", $max)), out);
+                out.long(value.unwrap_or_else(|| panic!("{self} is beyond {}: bound it where it is made", $max)));
             }
 
             #[inline(always)]
@@ -159,9 +205,10 @@ macro_rules! numbered {
     ($($ty:ident),+) => { $(
         impl Field for $ty {
             const MIN_LEN: usize = 1;
+            const MOST: usize = u64::MOST;
 
-            #[inline]
-            fn write(&self, out: &mut Vec<u8>) {
+            #[inline(always)]
+            fn write(&self, out: &mut Writer<'_>) {
                 self.0.write(out);
             }
 
@@ -180,9 +227,10 @@ numbered!(OrderId, TradeId);
 
 impl Field for Timestamp {
     const MIN_LEN: usize = 1;
+    const MOST: usize = i64::MOST;
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>) {
         self.0.write(out);
     }
 
@@ -198,10 +246,11 @@ impl Field for Timestamp {
 
 impl Field for Decimal {
     const MIN_LEN: usize = 2;
+    const MOST: usize = 1 + size_of::<i128>();
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        put_decimal(*self, out);
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>) {
+        out.decimal(*self);
     }
 
     #[inline(always)]
@@ -216,10 +265,11 @@ impl Field for Decimal {
 
 impl Field for bool {
     const MIN_LEN: usize = 1;
+    const MOST: usize = 1;
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self));
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>) {
+        out.byte(u8::from(*self));
     }
 
     #[inline(always)]
@@ -254,10 +304,11 @@ impl From<Hash> for u64 {
 
 impl Field for Hash {
     const MIN_LEN: usize = 8;
+    const MOST: usize = 8;
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0.to_be_bytes());
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>) {
+        out.first_of(&self.0.to_be_bytes(), 8);
     }
 
     #[inline(always)]
@@ -275,10 +326,12 @@ macro_rules! enums {
     ($($ty:ident),+ $(,)?) => { $(
         impl Field for $ty {
             const MIN_LEN: usize = 1;
+            const MOST: usize = 1;
 
-            #[inline]
-            fn write(&self, out: &mut Vec<u8>) {
-                put_long(self.index() as i64, out);
+            #[inline(always)]
+            fn write(&self, out: &mut Writer<'_>) {
+                const { assert!(Self::ALL.len() <= 64, "an index takes one byte") };
+                out.byte(2 * self.index() as u8);
             }
 
             #[inline(always)]
@@ -314,10 +367,16 @@ enums!(
 /// Null (index 0) or the value (index 1).
 impl<T: Field> Field for Option<T> {
     const MIN_LEN: usize = 1;
+    const MOST: usize = 1 + T::MOST;
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        put_long(i64::from(self.is_some()), out);
+    #[inline(always)]
+    fn more(&self) -> usize {
+        self.as_ref().map_or(0, T::more)
+    }
+
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>) {
+        out.byte(2 * u8::from(self.is_some()));
         if let Some(value) = self {
             value.write(out);
         }
@@ -341,14 +400,20 @@ impl Part for i64 {}
 /// Written as one block; read from any number of blocks, with or without their length in bytes.
 impl<T: Part> Field for Vec<T> {
     const MIN_LEN: usize = 1;
+    const MOST: usize = MAX_LONG_BYTES + 1;
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
+    #[inline(always)]
+    fn more(&self) -> usize {
+        self.len() * T::MOST + self.iter().map(T::more).sum::<usize>()
+    }
+
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>) {
         if !self.is_empty() {
-            put_long(self.len() as i64, out);
+            out.long(self.len() as i64);
             self.iter().for_each(|item| item.write(out));
         }
-        put_long(0, out);
+        out.byte(0);
     }
 
     #[inline(always)]

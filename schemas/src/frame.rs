@@ -9,7 +9,7 @@
 use crate::error::DecodeError;
 use crate::field::Field;
 use crate::schema;
-use crate::wire::{Faulty, Reader, put_long};
+use crate::wire::{Faulty, Reader, SLACK, Writer};
 use hoga_core::MachineKind;
 use hoga_core::records::RecordKind;
 
@@ -45,7 +45,6 @@ pub struct Frame<'a> {
 }
 
 const MAGIC: u8 = 0;
-const HEADER_LEN: usize = 5;
 
 /// Takes a value apart: framing, schema id, origin. Cheap: nothing is decoded or allocated.
 #[inline]
@@ -79,17 +78,17 @@ fn open_again(kind: RecordKind, schema_id: u32, body: &[u8]) -> Result<Frame<'_>
 /// Appends a whole value to `out`: framing, `origin`, content.
 #[inline]
 pub fn seal(kind: RecordKind, origin: Option<&Origin>, content: &[u8], out: &mut Vec<u8>) {
-    out.reserve(HEADER_LEN + Origin::MAX_LEN + content.len());
-    out.push(MAGIC);
-    out.extend_from_slice(&schema::schema_id(kind).to_be_bytes());
-    put_long(i64::from(origin.is_some()), out);
+    let [a, b, c, d] = schema::schema_id(kind).to_be_bytes();
+    out.extend_from_slice(&[MAGIC, a, b, c, d, 2 * u8::from(origin.is_some())]);
     if let Some(origin) = origin {
-        origin.write(out);
+        seal_origin(origin, out);
     }
     out.extend_from_slice(content);
 }
 
-impl Origin {
-    /// The most bytes that `origin` takes: union index, machine, partition, three longs, hash.
-    const MAX_LEN: usize = 1 + 1 + 5 + 3 * 10 + 8;
+fn seal_origin(origin: &Origin, out: &mut Vec<u8>) {
+    let mut room = [0; Origin::MOST + SLACK];
+    let mut writer = Writer::new(&mut room);
+    origin.write(&mut writer);
+    out.extend_from_slice(writer.written());
 }

@@ -47,7 +47,7 @@ pub fn encode_content(record: &Record, out: &mut Vec<u8>) {
 
 /// A whole value without origin: what unsequenced writers send. Panics as [`encode_content`] does.
 pub fn encode(record: &Record) -> Vec<u8> {
-    let mut content = Vec::with_capacity(128);
+    let mut content = Vec::new();
     encode_content(record, &mut content);
     let mut out = Vec::with_capacity(content.len() + 8);
     seal(record.kind(), None, &content, &mut out);

@@ -6,7 +6,7 @@
 use crate::error::DecodeError;
 use crate::field::{Field, Hash, Part};
 use crate::frame::Origin;
-use crate::wire::{Faulty, Reader, Reading};
+use crate::wire::{Faulty, Reader, Reading, Writer};
 use hoga_core::records::*;
 use hoga_core::{Record, Settings};
 use serde_json::{Map, Value};
@@ -90,15 +90,26 @@ const fn min_len_of<R, F: Field>(_get: fn(&R) -> &F) -> usize {
     F::MIN_LEN
 }
 
+/// The most bytes of the field that `_get` gets.
+const fn most_of<R, F: Field>(_get: fn(&R) -> &F) -> usize {
+    F::MOST
+}
+
 /// `Field` of a struct from the list of its fields. After a record's last field is the `end`; it is looked for before
 /// the record is put together, which so happens where it is to stand.
 macro_rules! codec {
     ($name:ident { $($field:ident $(as $wire:ident)?),+ } $($end:ident)?) => {
         impl Field for $name {
             const MIN_LEN: usize = 0 $(+ min_len_of(|r: &Self| &r.$field))+;
+            const MOST: usize = 0 $(+ most_of(|r: &Self| &r.$field))+;
 
-            #[inline]
-            fn write(&self, out: &mut Vec<u8>) {
+            #[inline(always)]
+            fn more(&self) -> usize {
+                0 $(+ codec!(@wire self.$field $(, $wire)?).more())+
+            }
+
+            #[inline(always)]
+            fn write(&self, out: &mut Writer<'_>) {
                 $(codec!(@wire self.$field $(, $wire)?).write(out);)+
             }
 
@@ -125,6 +136,11 @@ macro_rules! codec {
     (@own $value:ident, $wire:ident) => { $value.into() };
     (@read $input:ident) => { Field::read($input) };
     (@read $input:ident, $wire:ident) => { $wire::read($input) };
+}
+
+#[inline(never)]
+fn write_one<T: Field>(record: &T, out: &mut Vec<u8>) {
+    Writer::append(out, T::MOST, record.more(), |out| record.write(out));
 }
 
 /// The record of that type whose fields the content is.
@@ -157,7 +173,7 @@ macro_rules! codecs {
         /// Appends a record's fields.
         #[inline]
         pub(crate) fn write(record: &Record, out: &mut Vec<u8>) {
-            match record { $(Record::$record(r) => r.write(out)),+ }
+            match record { $(Record::$record(r) => write_one(r, out)),+ }
         }
 
         /// The record of that kind whose fields the content is.

@@ -60,6 +60,12 @@ macro_rules! name {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The name as it is kept: in place, or on the heap where it is longer.
+            #[inline]
+            pub fn as_compact(&self) -> &CompactString {
+                &self.0
+            }
         }
 
         impl fmt::Display for $ty {

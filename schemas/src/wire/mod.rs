@@ -1,18 +1,19 @@
 //! Avro's binary encoding, as far as the records use it: numbers, strings, bytes, decimals.
 //!
+//! `reader` takes values off bytes, `writer` puts them into room, `text` judges what is text.
+//!
 //! Invariants:
-//! 1. A length is checked against its bound and against the bytes that are left before anything is allocated.
-//! 2. What is written can be read: a value beyond a bound panics in the writer rather than stop every reader.
-//! 3. A decimal is written as the shortest two's complement, big endian; longer forms are read too.
+//! 1. What the writer wrote the reader takes, and as the same value.
+//! 2. A decimal is written as the shortest two's complement, big endian; longer forms are read too.
 //!
 //! Left out on purpose: floats, maps and unions other than with null, which no record has.
 
 mod reader;
 mod text;
+mod writer;
 
 pub(crate) use reader::{Faulty, Reader, Reading};
-
-use hoga_core::Decimal;
+pub(crate) use writer::{SLACK, Writer};
 
 /// The longest name or short text in bytes.
 pub const MAX_TEXT_BYTES: usize = 256;
@@ -22,78 +23,10 @@ pub const MAX_DETAIL_BYTES: usize = 4_096;
 pub const MAX_BLOB_BYTES: usize = 8_192;
 
 /// The most bytes of a number: 64 bits, seven in each.
-const MAX_LONG_BYTES: usize = 10;
+pub(crate) const MAX_LONG_BYTES: usize = 10;
 
 /// In each of eight bytes the bit that says that more follow.
 const MORE: u64 = 0x8080_8080_8080_8080;
-
-/// 56 bits, seven into each of eight bytes.
-#[inline]
-fn split(bits: u64) -> u64 {
-    let by_four = bits & 0x0fff_ffff | (bits & 0x00ff_ffff_f000_0000) << 4;
-    let by_two = by_four & 0x0000_3fff_0000_3fff | (by_four & 0x0fff_c000_0fff_c000) << 2;
-    by_two & 0x007f_007f_007f_007f | (by_two & 0x3f80_3f80_3f80_3f80) << 1
-}
-
-/// Writes a zigzag number of variable length.
-#[inline]
-pub(crate) fn put_long(value: i64, out: &mut Vec<u8>) {
-    match (value << 1 ^ value >> 63) as u64 {
-        small @ 0..0x80 => out.push(small as u8),
-        large => put_long_of_many(large, out),
-    }
-}
-
-fn put_long_of_many(mut rest: u64, out: &mut Vec<u8>) {
-    if rest < 1 << 56 {
-        let len = (70 - rest.leading_zeros() as usize) / 7;
-        let more = MORE & ((1 << (8 * (len - 1))) - 1);
-        return put_first(&(split(rest) | more).to_le_bytes(), len, out);
-    }
-    let mut bytes = [0; MAX_LONG_BYTES];
-    let mut last = 0;
-    while rest >= 0x80 {
-        bytes[last] = rest as u8 | 0x80;
-        rest >>= 7;
-        last += 1;
-    }
-    bytes[last] = rest as u8;
-    put_first(&bytes, last + 1, out);
-}
-
-/// Writes the first `len` of a few bytes. All are copied and those that do not count are cut off again: a copy of known
-/// length is a store or two, one of unknown length is a call.
-#[inline]
-fn put_first<const N: usize>(bytes: &[u8; N], len: usize, out: &mut Vec<u8>) {
-    let end = out.len() + len;
-    out.extend_from_slice(bytes);
-    out.truncate(end);
-}
-
-/// Writes bytes behind their length, which is at most `max`.
-#[inline]
-pub(crate) fn put_bytes(bytes: &[u8], max: usize, out: &mut Vec<u8>) {
-    assert!(bytes.len() <= max, "{} bytes in a field of at most {max}: cut it where it is made", bytes.len());
-    put_long(bytes.len() as i64, out);
-    out.extend_from_slice(bytes);
-}
-
-/// Writes a decimal as short as it can be.
-#[inline]
-pub(crate) fn put_decimal(value: Decimal, out: &mut Vec<u8>) {
-    if let Ok(small) = i64::try_from(value.0) {
-        // The usual case: its bytes moved to the front of eight.
-        let len = (72 - (small ^ (small >> 63)).leading_zeros() as usize) / 8;
-        out.push(2 * len as u8);
-        return put_first(&(small << (64 - 8 * len)).to_be_bytes(), len, out);
-    }
-    assert!(value.in_range(), "{} is beyond 38 digits: bound it where it is computed", value.0);
-    let magnitude = value.0 ^ (value.0 >> 127);
-    let len = (136 - magnitude.leading_zeros() as usize) / 8;
-    let bytes = value.0.to_be_bytes();
-    out.push(2 * len as u8);
-    out.extend_from_slice(&bytes[bytes.len() - len..]);
-}
 
 #[cfg(test)]
 mod tests {
@@ -118,7 +51,7 @@ mod tests {
         let near = powers.flat_map(|power| [power.wrapping_sub(1), power, power.wrapping_add(1)]);
         for value in near.flat_map(|value| [value, value.wrapping_neg(), !value]).chain([i64::MIN, i64::MAX]) {
             let (mut bytes, expected) = (Vec::new(), by_the_book(value));
-            put_long(value, &mut bytes);
+            Writer::append(&mut bytes, MAX_LONG_BYTES, 0, |out| out.long(value));
             assert_eq!(bytes, expected, "{value}");
             for follows in [&[][..], &[0x7f], &[0xff; 8], &[0; 12]] {
                 let input = [&bytes, follows].concat();
