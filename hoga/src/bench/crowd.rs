@@ -7,6 +7,7 @@
 //! 1. The same seed and size give the same records: no clock, no hash order.
 //! 2. What it sends keeps tick, lot and least notional, and is affordable; whether an order is still open is for the
 //!    exchange to say.
+//! 3. Every command has an id of its own: another one with the same id is refused.
 //!
 //! Left out on purpose: a base asset for each symbol; all share one, so that an account is funded once.
 
@@ -110,7 +111,8 @@ impl Crowd {
         );
         for symbol in &self.symbols {
             list.push(listing(symbol).into());
-            list.push(PhaseChange { command_id: id("open"), symbol: symbol.clone(), phase: Phase::Open }.into());
+            let open = id(&format!("open-{symbol}"));
+            list.push(PhaseChange { command_id: open, symbol: symbol.clone(), phase: Phase::Open }.into());
         }
         list
     }
@@ -250,7 +252,7 @@ fn price(side: Side, away: i64) -> Decimal {
 
 fn listing(symbol: &Symbol) -> InstrumentListing {
     InstrumentListing {
-        command_id: ClientId::unchecked("list"),
+        command_id: ClientId::unchecked(&format!("list-{symbol}")),
         symbol: symbol.clone(),
         base: AssetCode::unchecked("SHARE"),
         quote: AssetCode::unchecked("KRW"),
@@ -267,6 +269,27 @@ fn listing(symbol: &Symbol) -> InstrumentListing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_listing_is_a_command_of_its_own() {
+        let listings = Crowd::new(1, 100, 1).listings();
+        let mut ids: Vec<&ClientId> = listings.iter().map(id_of).collect();
+        let count = ids.len();
+        assert_eq!(count, 3 + 2 * 100);
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "an id that comes again with other content is refused");
+    }
+
+    fn id_of(listing: &Record) -> &ClientId {
+        match listing {
+            Record::AssetListing(r) => &r.command_id,
+            Record::FeeSchedule(r) => &r.command_id,
+            Record::InstrumentListing(r) => &r.command_id,
+            Record::PhaseChange(r) => &r.command_id,
+            other => panic!("{} lists nothing", other.kind()),
+        }
+    }
 
     #[test]
     fn a_seed_gives_the_same_commands_and_few_symbols_have_most_of_them() {

@@ -11,7 +11,7 @@ use crate::exit::Failure;
 use crate::posting::now;
 use crate::reading;
 use hdrhistogram::Histogram;
-use hoga_core::records::OrderEventKind;
+use hoga_core::records::{OrderEvent, OrderEventKind};
 use hoga_core::{Record, Topic};
 use hoga_ingest::producer::{Producer, ProducerOptions};
 use hoga_topics::{Log, Reader, TopicPartition, Visibility};
@@ -87,10 +87,17 @@ fn watch(
     Ok(seen.into_iter().flatten().collect())
 }
 
-/// Which order a record says to stand in the book.
+/// Which order a record says to stand in the book. Of these orders none is refused: one that is ends the row.
 fn number_in_book(at: TopicPartition, offset: u64, value: Option<&[u8]>) -> Result<Option<u64>, Failure> {
     let frame = value.and_then(|value| hoga_schemas::open(value).ok());
     let Some(frame) = frame else { return Ok(None) };
     let Record::OrderEvent(event) = reading::decode(at, offset, &frame)? else { return Ok(None) };
-    Ok((event.event == OrderEventKind::New).then(|| order_number(&event.client_order_id)).flatten())
+    match event.event {
+        OrderEventKind::New => Ok(order_number(&event.client_order_id)),
+        OrderEventKind::Rejected => {
+            let OrderEvent { client_order_id, symbol, reason, .. } = event;
+            Err(Failure::Refused(format!("order {client_order_id} in {symbol} was rejected: {reason:?}")))
+        }
+        _ => Ok(None),
+    }
 }
