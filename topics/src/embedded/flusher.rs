@@ -1,4 +1,5 @@
-//! The thread that writes and syncs: whatever was appended while it synced goes out together with the next sync.
+//! The thread that writes and syncs: whatever was appended while it synced goes out together with the next sync, or, if
+//! that is much, in pieces, each with a sync of its own: whoever waits for room waits for one piece.
 //!
 //! Invariants:
 //! 1. Frames are written in the order of the queue, and nothing is said to be durable before the sync behind it.
@@ -17,8 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
-/// Bytes that are gathered before they are written.
-const WRITE_BYTES: usize = 4 << 20;
+/// Bytes of a piece.
+const PIECE_BYTES: usize = 4 << 20;
 
 /// The newest segment and where it ends.
 pub(super) struct Tail {
@@ -147,17 +148,13 @@ impl Flusher {
         let (first, end, position) = (frame.first, frame.end(), self.tail.position);
         self.placed.push(Placed { slot, first, end, position, len, cost: frame.cost() });
         self.tail.position += len;
-        if self.buffer.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+        if self.buffer.len() >= PIECE_BYTES { self.sync() } else { Ok(()) }
     }
 
-    fn write(&mut self) -> Result<(), LogError> {
-        self.tail.file.write_at(self.tail.position - self.buffer.len() as u64, &self.buffer)?;
-        self.buffer.clear();
-        Ok(())
-    }
-
+    /// Writes what is gathered, and says so once it is durable.
     fn sync(&mut self) -> Result<(), LogError> {
-        self.write()?;
+        self.tail.file.write_at(self.synced, &self.buffer)?;
+        self.buffer.clear();
         self.tail.file.sync()?;
         self.synced = self.tail.position;
         self.publish();
