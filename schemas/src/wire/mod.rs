@@ -32,6 +32,7 @@ const MORE: u64 = 0x8080_8080_8080_8080;
 mod tests {
     use super::*;
     use crate::{DecodeError, Fault};
+    use hoga_core::Decimal;
     use hoga_core::records::RecordKind;
 
     /// As Avro's specification has it, a byte at a time.
@@ -57,6 +58,26 @@ mod tests {
                 let input = [&bytes, follows].concat();
                 let mut reader = Reader::new(&input);
                 assert_eq!((reader.long().ok(), reader.rest()), (Some(value), follows), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_decimal_of_any_length_is_as_short_as_it_can_be_and_read_at_the_front_and_at_the_end() {
+        let powers = (0..126).map(|bit| 1_i128 << bit);
+        let near = powers.flat_map(|power| [power - 1, power, power + 1]);
+        for value in near.flat_map(|value| [value, -value]) {
+            let mut bytes = Vec::new();
+            Writer::append(&mut bytes, 17, 0, |out| out.decimal(Decimal(value)));
+            let digits = value.to_be_bytes();
+            let shortest =
+                (1..=16).find(|len| value >> (8 * len - 1) == value >> 127).expect("all are 16 bytes or less");
+            assert_eq!((bytes[0], &bytes[1..]), (2 * shortest as u8, &digits[16 - shortest..]), "{value}");
+            for (before, after) in [(0, 0), (9, 0), (0, 9), (9, 9)] {
+                let input = [&vec![0; before], &bytes[..], &vec![0xff; after]].concat();
+                let mut reader = Reader::new(&input);
+                assert!((0..before).all(|_| reader.byte().is_ok()));
+                assert_eq!((reader.decimal().ok(), reader.left()), (Some(Decimal(value)), after), "{value}");
             }
         }
     }
