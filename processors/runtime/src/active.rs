@@ -15,8 +15,8 @@ use crate::fail_point::FailPoint;
 use crate::lane::{Delivered, SEQUENCE_BITS};
 use crate::outputs::Outputs;
 use crate::restore::Restored;
-use crate::snapshot::format::{Header, Snapshot};
-use crate::snapshot::store::Outcomes;
+use crate::snapshot::format::Header;
+use crate::snapshot::store::{Outcomes, State};
 use crate::snapshot::usable::partition_counts;
 use crate::snapshot::witness::Witness;
 use crate::status::{MachinePhase, MachineStatus};
@@ -274,39 +274,50 @@ impl Active {
     }
 
     fn snapshots_done(&self) -> bool {
-        let Outcomes { written, failed } = &*self.outcomes;
+        let Outcomes { written, failed, .. } = &*self.outcomes;
         written.load(Ordering::Acquire) + failed.load(Ordering::Acquire) == self.snapshots_taken
     }
 
     fn snapshot_when_due(&mut self, context: &Context) {
-        let every = context.process.config.limits.snapshot_every_records;
+        let limits = context.process.config.limits;
+        let due = self.applied - self.applied_at_snapshot >= limits.snapshot_every_records;
         // One at a time: a slow store must not pile up states in memory.
-        if self.applied - self.applied_at_snapshot >= every && self.snapshots_done() {
+        if !due || !self.snapshots_done() {
+            return;
+        }
+        if self.outcomes.bytes.load(Ordering::Acquire) <= limits.snapshot_in_place_bytes {
             self.snapshot(context);
+        } else {
+            FailPoint::SnapshotBegun.meet();
+            self.put_snapshot(context, State::Replica(context.process.recipe.clone()));
         }
     }
 
     /// Hands the state to whoever writes snapshots; the state's hash.
     fn snapshot(&mut self, context: &Context) -> u64 {
         FailPoint::SnapshotBegun.meet();
+        let state = self.engine.machine().save();
+        let hash = xxh3_64(&state);
+        self.put_snapshot(context, State::Taken(state));
+        hash
+    }
+
+    fn put_snapshot(&mut self, context: &Context, state: State) {
         let Context { process, machine, input, .. } = context;
         let header = Header {
             machine: *machine,
             partition: input.partition,
             epoch: self.epoch,
-            fingerprint: process.fingerprint,
+            fingerprint: process.recipe.fingerprint,
             partitions: partition_counts(&*process.log, *machine),
             input: self.reader.save(),
             witness: Witness::default(),
             engine: self.engine.state().clone(),
         };
-        let state = self.engine.machine().save();
-        let marked = process.owners(|owners| owners.of(*machine, input.partition).map_or(0, |owned| owned.marked()));
+        let marked = process.marked(*machine, input.partition);
         self.snapshots_taken += 1;
         self.applied_at_snapshot = self.applied;
-        let hash = xxh3_64(&state);
-        process.snapshots.put(Snapshot { header, state }, marked, &self.outcomes);
-        hash
+        process.snapshots.put(header, state, marked, &self.outcomes);
     }
 
     /// Takes the answer to one of its sendings.

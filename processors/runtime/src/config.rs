@@ -38,6 +38,9 @@ pub struct Limits {
     pub parked_offsets: u64,
     /// Applied records after which a snapshot is taken.
     pub snapshot_every_records: u64,
+    /// A machine whose last snapshot's state had at most so many bytes is held up for the next one; of a larger one, or
+    /// one not known yet, a second machine is made for it, beside the one at work.
+    pub snapshot_in_place_bytes: u64,
     /// Usable snapshots kept for each machine.
     pub snapshots_kept: usize,
 }
@@ -51,6 +54,7 @@ impl Default for Limits {
             accounts_ahead_records: 1_000_000,
             parked_offsets: 100_000,
             snapshot_every_records: 500_000,
+            snapshot_in_place_bytes: 256 << 10,
             snapshots_kept: 3,
         }
     }

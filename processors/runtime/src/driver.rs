@@ -373,7 +373,7 @@ impl Driver {
         let marked = context.owned(epoch, Ownership::marked)?;
         let restored = match follower.take().and_then(Follower::into_restored) {
             Some(restored) => restored,
-            None => restore(process, *machine, *input, marked)?,
+            None => restore(process.sources(), *machine, *input, marked)?,
         };
         FailPoint::Restored.meet();
         self.phase = Phase::Active(Box::new(Active::new(context, epoch, &learned, restored, now)?));

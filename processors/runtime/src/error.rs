@@ -94,6 +94,18 @@ pub enum DriverError {
         /// What shows the loss.
         what: String,
     },
+    /// A second machine, made for a snapshot, came to another state than the one at work.
+    #[error(
+        "{machine}: its state at offset {offset} of {input} is not what its snapshot before and its input give: determinism was lost, there is no snapshot; stop, and `hoga reconcile` compares what {machine} had to write with what stands there"
+    )]
+    OtherReplica {
+        /// The machine.
+        machine: MachineKind,
+        /// Its input.
+        input: TopicPartition,
+        /// Where both stood.
+        offset: u64,
+    },
     /// Replaying the input gave other effects than stand in the output: determinism was lost.
     #[error(
         "{machine} of {input}: replayed effect {number} to {output} (caused by offset {cause}) has running hash {replayed:016x}, readers accepted {accepted:016x}; the program, its settings or the input changed: compare `hoga hash` of both versions, and go back to the one that wrote this log"

@@ -30,7 +30,7 @@ impl Follower {
         marked: u64,
     ) -> Result<bool, DriverError> {
         let Some(restored) = &mut self.restored else {
-            self.restored = Some(restore(process, machine, input, marked)?);
+            self.restored = Some(restore(process.sources(), machine, input, marked)?);
             return Ok(true);
         };
         match apply(restored, process.config.limits.batch_records, marked, &mut self.applied) {

@@ -8,6 +8,7 @@ use crate::decide::{Decision, View, decide, has_standby};
 use crate::error::RuntimeError;
 use crate::liveness::{Bound, Liveness};
 use crate::placement::{Hold, Placement, Role, Seat};
+use crate::restore::{Recipe, Sources};
 use crate::signs::Signs;
 use crate::snapshot::Snapshots;
 use crate::snapshot::usable::fingerprint;
@@ -31,8 +32,7 @@ pub struct Process {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) config: RuntimeConfig,
     pub(crate) snapshots: Snapshots,
-    /// Of the rules and settings: a snapshot of others is not loaded.
-    pub(crate) fingerprint: u64,
+    pub(crate) recipe: Recipe,
     bound: Bound,
     known: Mutex<Known>,
     view_position: AtomicU64,
@@ -77,12 +77,14 @@ impl Process {
         store: Arc<dyn ObjectStore>,
         config: RuntimeConfig,
     ) -> Result<Arc<Self>, RuntimeError> {
+        let (factory, settings) = (config.factory.clone(), config.settings.clone());
+        let recipe = Recipe { fingerprint: fingerprint(&settings), factory, settings };
         let snapshots = Snapshots::new(log.clone(), store, config.limits.snapshots_kept, config.snapshot_writer)
             .map_err(RuntimeError::Thread)?;
         let view = config.cuts.owners(&*log)?;
         let bound = Bound::new(config.placement.takeover_after());
         let process = Self {
-            fingerprint: fingerprint(&config.settings),
+            recipe,
             bound,
             view_position: AtomicU64::new(view.position()),
             known: Mutex::new(Known { view, liveness: Liveness::new(&config.process, bound) }),
@@ -129,6 +131,11 @@ impl Process {
             }
             std::thread::sleep(SETTLED_AFTER / 20);
         }
+    }
+
+    /// What this process restores machines from.
+    pub(crate) fn sources(&self) -> Sources<'_> {
+        Sources { log: &*self.log, snapshots: &self.snapshots, recipe: &self.recipe }
     }
 
     /// Whether other processes have the log too.

@@ -5,14 +5,14 @@
 //! 2. The rest of the input must be there: a start behind the snapshot refuses, and names what is missing.
 //! 3. An input that ends before what a mark says was read has lost records.
 
+use crate::config::Factory;
 use crate::engine::Engine;
 use crate::error::DriverError;
-use crate::process::Process;
-use crate::snapshot::Snapshot;
 use crate::snapshot::store::Name;
 use crate::snapshot::usable;
-use hoga_core::{Machine, MachineKind};
-use hoga_topics::{AcceptedReader, Bounds, ReaderPosition, TopicPartition, Visibility};
+use crate::snapshot::{Snapshot, Snapshots};
+use hoga_core::{Machine, MachineKind, Settings};
+use hoga_topics::{AcceptedReader, Bounds, Log, ReaderPosition, TopicPartition, Visibility};
 
 /// An engine that stands at its reader's position.
 pub(crate) struct Restored {
@@ -20,20 +20,37 @@ pub(crate) struct Restored {
     pub reader: AcceptedReader,
 }
 
+/// What machines are restored from, and made by.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub log: &'a dyn Log,
+    pub snapshots: &'a Snapshots,
+    pub recipe: &'a Recipe,
+}
+
+/// What makes a machine in its first state.
+#[derive(Clone)]
+pub(crate) struct Recipe {
+    pub factory: Factory,
+    pub settings: Settings,
+    /// Of the rules and settings: a snapshot of others is not loaded.
+    pub fingerprint: u64,
+}
+
 /// Restores a machine; `marked` is the newest standing mark's next offset.
 pub(crate) fn restore(
-    process: &Process,
+    sources: Sources<'_>,
     machine: MachineKind,
     input: TopicPartition,
     marked: u64,
 ) -> Result<Restored, DriverError> {
-    let log = &*process.log;
+    let log = sources.log;
     let Bounds { start, end, .. } = log.bounds(input)?;
     if marked > end {
         let what = format!("a mark says that it was read up to {marked}");
         return Err(DriverError::LostInput { machine, input, end, what });
     }
-    let (engine, position) = newest_usable(process, machine, input, marked)?;
+    let (engine, position) = newest_usable(sources, machine, input, marked)?;
     if position.offset < start {
         return Err(DriverError::MissingInput { machine, input, from: position.offset, start });
     }
@@ -42,17 +59,17 @@ pub(crate) fn restore(
 }
 
 fn newest_usable(
-    process: &Process,
+    sources: Sources<'_>,
     machine: MachineKind,
     input: TopicPartition,
     marked: u64,
 ) -> Result<(Engine<Box<dyn Machine>>, ReaderPosition), DriverError> {
-    let names = process.snapshots.list(machine, input.partition)?;
+    let names = sources.snapshots.list(machine, input.partition)?;
     for name in names.into_iter().rev() {
         let loaded = if name.offset > marked {
             Err(format!("no standing mark covers it, the newest is at {marked}"))
         } else {
-            load(process, machine, input, name)
+            load(sources, machine, input, name)
         };
         match loaded {
             Ok(found) => return Ok(found),
@@ -62,24 +79,24 @@ fn newest_usable(
             }
         }
     }
-    Ok((fresh(process, machine, input), ReaderPosition::default()))
+    Ok((fresh(sources, machine, input), ReaderPosition::default()))
 }
 
-fn fresh(process: &Process, machine: MachineKind, input: TopicPartition) -> Engine<Box<dyn Machine>> {
-    let made = (process.config.factory)(machine, input.partition, &process.config.settings);
+fn fresh(sources: Sources<'_>, machine: MachineKind, input: TopicPartition) -> Engine<Box<dyn Machine>> {
+    let made = (sources.recipe.factory)(machine, input.partition, &sources.recipe.settings);
     assert_eq!(made.kind(), machine, "the factory made another machine");
-    Engine::new(&*process.log, made, input.partition)
+    Engine::new(sources.log, made, input.partition)
 }
 
 fn load(
-    process: &Process,
+    sources: Sources<'_>,
     machine: MachineKind,
     input: TopicPartition,
     name: Name,
 ) -> Result<(Engine<Box<dyn Machine>>, ReaderPosition), String> {
     let Snapshot { header, state } =
-        usable::fit(&*process.log, &process.snapshots, process.fingerprint, machine, input.partition, name)?;
-    let mut engine = fresh(process, machine, input);
+        usable::fit(sources.log, sources.snapshots, sources.recipe.fingerprint, machine, input.partition, name)?;
+    let mut engine = fresh(sources, machine, input);
     engine.load(header.engine, &state)?;
     Ok((engine, header.input))
 }

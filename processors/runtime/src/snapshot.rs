@@ -1,7 +1,7 @@
 //! Snapshots: a machine's whole state at an input offset, in an object store.
 //!
 //! - `format`: one file. `store`: their names, the newest usable one, the oldest ones. `witness`: of which past.
-//!   `usable`: which of them fit the log, the rules and the marks.
+//!   `usable`: which of them fit the log, the rules and the marks. `replica`: one that no machine at work was held up for.
 //!
 //! Invariants:
 //! 1. The newest is found by the offset in its name, never by a pointer that a sleeping owner could overwrite.
@@ -13,6 +13,7 @@
 //!    input's end, and passed over if the records before it are not those that its witness saw.
 
 pub(crate) mod format;
+pub(crate) mod replica;
 pub(crate) mod store;
 pub(crate) mod usable;
 pub(crate) mod witness;

@@ -55,6 +55,8 @@ impl Node {
             accounts_ahead_records: setup.accounts_ahead_records,
             snapshot_every_records: setup.snapshot_every_records,
             snapshots_kept: SNAPSHOTS_KEPT,
+            // What is made is at work: no second machine for a snapshot that would take the twists of the first.
+            snapshot_in_place_bytes: u64::MAX,
             ..Limits::default()
         };
         config.placement = placement(way, log);

@@ -1,6 +1,7 @@
 //! Where snapshots lie: `{machine}/{partition}/{offset:020}-{epoch}.snap` in an object store.
 //!
-//! Reading is done by whoever restores; writing by a thread of its own, so that an order never waits for it.
+//! Reading is done by whoever restores; writing, and making what no machine at work is to be held up for, by a thread of
+//! its own, so that an order never waits for it.
 //!
 //! Invariants:
 //! 1. A snapshot is written only once the input that it was made of is durable. One that outlived its input would come
@@ -8,11 +9,13 @@
 //! 2. One is deleted only once the mark that makes newer ones usable is durable: the input behind it may be cut.
 
 use super::format;
+use super::replica;
 use super::witness::Witness;
 use crate::blocking::BlockingStore;
 use crate::config::SnapshotWriter;
 use crate::error::DriverError;
 use crate::fail_point::FailPoint;
+use crate::restore::{Recipe, Sources};
 use bytes::Bytes;
 use hoga_core::MachineKind;
 use hoga_topics::{Log, TopicPartition};
@@ -47,15 +50,32 @@ impl Name {
 }
 
 /// How a snapshot that is being written has come out; shared with its driver.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outcomes {
     pub written: AtomicU64,
     pub failed: AtomicU64,
+    /// Bytes of the last state; before it is known, as many as there can be.
+    pub bytes: AtomicU64,
+}
+
+impl Default for Outcomes {
+    fn default() -> Self {
+        Self { written: AtomicU64::new(0), failed: AtomicU64::new(0), bytes: AtomicU64::new(u64::MAX) }
+    }
+}
+
+/// Where the state of a snapshot comes from.
+pub(crate) enum State {
+    /// The machine at work gave it.
+    Taken(Vec<u8>),
+    /// A second machine gives it, made by this.
+    Replica(Recipe),
 }
 
 /// A snapshot to be written, and what may go when it is there.
 struct Job {
-    snapshot: format::Snapshot,
+    header: format::Header,
+    state: State,
     /// What a mark covers so far: only snapshots up to it count as usable when old ones are deleted.
     marked: u64,
     outcomes: Arc<Outcomes>,
@@ -63,7 +83,7 @@ struct Job {
 
 /// The snapshots of all machines of a process.
 pub(crate) struct Snapshots {
-    files: Arc<Files>,
+    files: Files,
     kept: usize,
     background: Mutex<Option<(SyncSender<Job>, JoinHandle<()>)>>,
 }
@@ -76,26 +96,53 @@ impl Snapshots {
         kept: usize,
         writer: SnapshotWriter,
     ) -> std::io::Result<Self> {
-        let files = Arc::new(Files { log, store: BlockingStore::new(store)? });
-        let background = match writer {
-            SnapshotWriter::Inline => None,
-            SnapshotWriter::Background => {
-                let (sender, jobs) = sync_channel::<Job>(WAITING);
-                let files = Files { log: files.log.clone(), store: files.store.another()? };
-                let run = move || jobs.iter().for_each(|job| files.run(job, kept));
-                Some((sender, std::thread::Builder::new().name("hoga-snapshots".into()).spawn(run)?))
-            }
-        };
-        Ok(Self { files, kept, background: Mutex::new(background) })
+        let inline = |store| Self { files: Files { log: log.clone(), store }, kept, background: Mutex::new(None) };
+        let snapshots = inline(BlockingStore::new(store)?);
+        if writer == SnapshotWriter::Background {
+            let (sender, jobs) = sync_channel::<Job>(WAITING);
+            let own = inline(snapshots.files.store.another()?);
+            let run = move || jobs.iter().for_each(|job| own.run(job));
+            let thread = std::thread::Builder::new().name("hoga-snapshots".into()).spawn(run)?;
+            *snapshots.lock() = Some((sender, thread));
+        }
+        Ok(snapshots)
     }
 
     /// Writes a snapshot, now or soon, its witness too; `outcomes` tells.
-    pub fn put(&self, snapshot: format::Snapshot, marked: u64, outcomes: &Arc<Outcomes>) {
-        let job = Job { snapshot, marked, outcomes: outcomes.clone() };
+    pub fn put(&self, header: format::Header, state: State, marked: u64, outcomes: &Arc<Outcomes>) {
+        let job = Job { header, state, marked, outcomes: outcomes.clone() };
         let sender = self.lock().as_ref().map(|(sender, _)| sender.clone());
         match sender {
-            None => self.files.run(job, self.kept),
+            None => self.run(job),
             Some(sender) => sender.send(job).expect("the thread ends only after this sender"),
+        }
+    }
+
+    fn run(&self, job: Job) {
+        let Job { header, state, marked, outcomes } = job;
+        let (machine, partition) = (header.machine, header.partition);
+        let done = self.make(header, state, marked).and_then(|mut snapshot| {
+            outcomes.bytes.store(snapshot.state.len() as u64, Ordering::Release);
+            self.files.put(&mut snapshot)?;
+            self.files.delete_old(machine, partition, marked, self.kept)
+        });
+        match done {
+            Ok(()) => outcomes.written.fetch_add(1, Ordering::Release),
+            Err(error) => {
+                // The log still has everything: a missing snapshot costs time at the next start, nothing else.
+                tracing::warn!(%machine, partition, "{error}");
+                outcomes.failed.fetch_add(1, Ordering::Release)
+            }
+        };
+    }
+
+    fn make(&self, header: format::Header, state: State, marked: u64) -> Result<format::Snapshot, DriverError> {
+        match state {
+            State::Taken(state) => Ok(format::Snapshot { header, state }),
+            State::Replica(recipe) => {
+                let sources = Sources { log: &*self.files.log, snapshots: self, recipe: &recipe };
+                replica::snapshot(sources, header, marked)
+            }
         }
     }
 
@@ -154,18 +201,6 @@ struct Files {
 }
 
 impl Files {
-    fn run(&self, mut job: Job, kept: usize) {
-        match self.put(&mut job.snapshot).and_then(|()| self.delete_old(&job, kept)) {
-            Ok(()) => job.outcomes.written.fetch_add(1, Ordering::Release),
-            Err(error) => {
-                // The log still has everything: a missing snapshot costs time at the next start, nothing else.
-                let format::Header { machine, partition, .. } = job.snapshot.header;
-                tracing::warn!(%machine, partition, "{error}");
-                job.outcomes.failed.fetch_add(1, Ordering::Release)
-            }
-        };
-    }
-
     fn put(&self, snapshot: &mut format::Snapshot) -> Result<(), DriverError> {
         let header = &mut snapshot.header;
         let (input, offset) = (TopicPartition::new(header.machine.input(), header.partition), header.input.offset);
@@ -198,10 +233,9 @@ impl Files {
         Ok(names)
     }
 
-    fn delete_old(&self, job: &Job, kept: usize) -> Result<(), DriverError> {
-        let format::Header { machine, partition, .. } = job.snapshot.header;
+    fn delete_old(&self, machine: MachineKind, partition: u32, marked: u64, kept: usize) -> Result<(), DriverError> {
         let names = self.list(machine, partition)?;
-        let too_old = too_old(&names, job.marked, kept);
+        let too_old = too_old(&names, marked, kept);
         if !too_old.is_empty() {
             // The mark was read and perhaps is not durable yet: were it lost, the newer ones would not be usable.
             self.log.sync()?;

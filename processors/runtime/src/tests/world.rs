@@ -31,6 +31,7 @@ pub const LIMITS: Limits = Limits {
     accounts_ahead_records: 1_000,
     parked_offsets: 50,
     snapshot_every_records: 7,
+    snapshot_in_place_bytes: 0,
     snapshots_kept: 3,
 };
 
