@@ -54,7 +54,7 @@ impl Default for Limits {
             accounts_ahead_records: 1_000_000,
             parked_offsets: 100_000,
             snapshot_every_records: 500_000,
-            snapshot_in_place_bytes: 256 << 10,
+            snapshot_in_place_bytes: 1 << 20,
             snapshots_kept: 3,
         }
     }

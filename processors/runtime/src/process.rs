@@ -259,6 +259,7 @@ impl Process {
     /// Tells the drivers to end: to hand over to other processes, or to deliver what they owe.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.snapshots.hurry();
         self.log.signal().notify();
     }
 

@@ -18,28 +18,35 @@ use hoga_topics::{Arrival, TopicPartition};
 /// Records read at a time.
 const BATCH: usize = 1_024;
 
-/// The snapshot that `header` is of; `marked` is the newest standing mark's next offset at the time.
-pub(crate) fn snapshot(sources: Sources<'_>, header: Header, marked: u64) -> Result<Snapshot, DriverError> {
+/// The snapshot that `header` is of; `marked` is the newest standing mark's next offset at the time. None where the
+/// process ends before.
+pub(crate) fn snapshot(sources: Sources<'_>, header: Header, marked: u64) -> Result<Option<Snapshot>, DriverError> {
     let (machine, until) = (header.machine, header.input.offset);
     let input = TopicPartition::new(machine.input(), header.partition);
     let mut restored = restore(sources, machine, input, marked.min(until))?;
-    read_up_to(sources, &mut restored, input, until)?;
+    if !read_up_to(sources, &mut restored, input, until)? {
+        return Ok(None);
+    }
     let Restored { engine, reader } = restored;
     if *engine.state() != header.engine || reader.save() != header.input {
         return Err(DriverError::OtherReplica { machine, input, offset: until });
     }
-    Ok(Snapshot { header, state: engine.machine().save() })
+    Ok(Some(Snapshot { header, state: engine.machine().save() }))
 }
 
+/// Whether it came there.
 fn read_up_to(
     sources: Sources<'_>,
     restored: &mut Restored,
     input: TopicPartition,
     until: u64,
-) -> Result<(), DriverError> {
+) -> Result<bool, DriverError> {
     let Restored { engine, reader } = restored;
     let mut arrival = Arrival::new(sources.log, input);
     while reader.position() < until {
+        if sources.snapshots.is_hurrying() {
+            return Ok(false);
+        }
         let left = usize::try_from(until - reader.position()).unwrap_or(BATCH);
         if reader.fill(left.min(BATCH))? == 0 {
             arrival.wait(reader.position())?;
@@ -50,5 +57,5 @@ fn read_up_to(
             engine.apply(&accepted, &mut |_| Ok(()))?;
         }
     }
-    Ok(())
+    Ok(true)
 }

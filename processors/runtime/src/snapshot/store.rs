@@ -21,7 +21,7 @@ use hoga_core::MachineKind;
 use hoga_topics::{Log, TopicPartition};
 use object_store::ObjectStore;
 use object_store::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -85,6 +85,8 @@ struct Job {
 pub(crate) struct Snapshots {
     files: Files,
     kept: usize,
+    /// The process ends: no second machine is waited for.
+    ending: Arc<AtomicBool>,
     background: Mutex<Option<(SyncSender<Job>, JoinHandle<()>)>>,
 }
 
@@ -96,7 +98,11 @@ impl Snapshots {
         kept: usize,
         writer: SnapshotWriter,
     ) -> std::io::Result<Self> {
-        let inline = |store| Self { files: Files { log: log.clone(), store }, kept, background: Mutex::new(None) };
+        let ending = Arc::new(AtomicBool::new(false));
+        let inline = |store| {
+            let files = Files { log: log.clone(), store };
+            Self { files, kept, ending: ending.clone(), background: Mutex::new(None) }
+        };
         let snapshots = inline(BlockingStore::new(store)?);
         if writer == SnapshotWriter::Background {
             let (sender, jobs) = sync_channel::<Job>(WAITING);
@@ -121,13 +127,21 @@ impl Snapshots {
     fn run(&self, job: Job) {
         let Job { header, state, marked, outcomes } = job;
         let (machine, partition) = (header.machine, header.partition);
-        let done = self.make(header, state, marked).and_then(|mut snapshot| {
+        let made = self.make(header, state, marked);
+        if made.as_ref().is_err_and(|error| !matches!(error, DriverError::OtherReplica { .. })) {
+            // It could not be made from what stands there, which is no fault of the machine: that gives the next one.
+            outcomes.bytes.store(0, Ordering::Release);
+        }
+        let done = made.and_then(|made| {
+            let Some(mut snapshot) = made else { return Ok(false) };
             outcomes.bytes.store(snapshot.state.len() as u64, Ordering::Release);
             self.files.put(&mut snapshot)?;
-            self.files.delete_old(machine, partition, marked, self.kept)
+            self.files.delete_old(machine, partition, marked, self.kept)?;
+            Ok(true)
         });
         match done {
-            Ok(()) => outcomes.written.fetch_add(1, Ordering::Release),
+            Ok(true) => outcomes.written.fetch_add(1, Ordering::Release),
+            Ok(false) => outcomes.failed.fetch_add(1, Ordering::Release),
             Err(error) => {
                 // The log still has everything: a missing snapshot costs time at the next start, nothing else.
                 tracing::warn!(%machine, partition, "{error}");
@@ -136,9 +150,10 @@ impl Snapshots {
         };
     }
 
-    fn make(&self, header: format::Header, state: State, marked: u64) -> Result<format::Snapshot, DriverError> {
+    /// The snapshot; none where the process ends before a second machine has it.
+    fn make(&self, header: format::Header, state: State, marked: u64) -> Result<Option<format::Snapshot>, DriverError> {
         match state {
-            State::Taken(state) => Ok(format::Snapshot { header, state }),
+            State::Taken(state) => Ok(Some(format::Snapshot { header, state })),
             State::Replica(recipe) => {
                 let sources = Sources { log: &*self.files.log, snapshots: self, recipe: &recipe };
                 replica::snapshot(sources, header, marked)
@@ -167,6 +182,16 @@ impl Snapshots {
     /// Deletes one.
     pub fn delete(&self, machine: MachineKind, partition: u32, name: Name) -> Result<(), DriverError> {
         self.files.delete(machine, partition, name)
+    }
+
+    /// The process ends, and each machine gives its last state itself.
+    pub fn hurry(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    /// Whether a second machine is not worth its time any more.
+    pub fn is_hurrying(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 
     /// Writes what waits and ends the thread.
