@@ -4,7 +4,7 @@ use super::machine::{Toy, toys};
 use super::world::{KINDS, LIMITS, Node, PARTITIONS, World};
 use crate::{MachinePhase, MachineStatus, Placement, RuntimeConfig, RuntimeError};
 use hoga_core::records::{AssetListing, Clock, RecordKind, Withdrawal};
-use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, Record, Settings, Topic};
+use hoga_core::{AccountId, AssetCode, ClientId, Decimal, MachineKind, Record, Topic};
 use hoga_schemas::Origin;
 use hoga_topics::memory::{Durability, Fault, FaultRates, SeededFaults, Sent};
 use hoga_topics::owners::{OWNERS, OwnersView};
@@ -22,7 +22,7 @@ fn alone(machine: MachineKind) -> Placement {
     Placement::Alone { machines: vec![machine] }
 }
 
-fn holds(node: &Node, partition: u32) -> MachineStatus {
+pub(super) fn holds(node: &Node, partition: u32) -> MachineStatus {
     status(node, MachineKind::Holds, partition)
 }
 
@@ -35,7 +35,7 @@ fn marked(world: &World, kind: MachineKind, partition: u32) -> u64 {
     OwnersView::open(&world.log).unwrap().owners().of(kind, partition).map_or(0, |owned| owned.marked())
 }
 
-fn deposits(world: &mut World, node: &mut Node, count: u32) {
+pub(super) fn deposits(world: &mut World, node: &mut Node, count: u32) {
     for _ in 0..count {
         world.deposit();
         world.round(node);
@@ -242,40 +242,6 @@ fn rule_07_a_torn_snapshot_falls_back_to_the_one_before() {
     assert_eq!(restored.next_offset - read, offset_before, "it began at the one before");
     world.stop_and_compare(again);
     world.audit();
-}
-
-#[test]
-fn rule_07_a_snapshot_made_beside_the_machine_is_the_one_that_it_would_give_itself() {
-    let snapshots = |in_place_bytes| {
-        let mut world = World::plain();
-        world.limits.snapshot_in_place_bytes = in_place_bytes;
-        let mut node = world.start();
-        deposits(&mut world, &mut node, 40);
-        world.snapshots()
-    };
-    let beside = snapshots(0);
-    assert!(!beside.is_empty());
-    assert_eq!(beside, snapshots(u64::MAX));
-}
-
-#[test]
-fn rule_07_a_second_machine_that_comes_to_other_effects_gives_no_snapshot() {
-    let mut world = World::plain();
-    let twisted = Arc::new(AtomicBool::new(false));
-    let made = twisted.clone();
-    world.factory = Arc::new(move |kind, partition, _: &Settings| match made.load(Ordering::Relaxed) {
-        false => Box::new(Toy::new(kind, partition)),
-        true => Box::new(Toy::twisted(kind, partition)),
-    });
-    let mut node = world.start();
-    deposits(&mut world, &mut node, 10);
-    // What a toy of matching emits does not depend on its twist.
-    let of_holds = |world: &World| world.snapshot_store().list(MachineKind::Holds, 0).unwrap();
-    let before = of_holds(&world);
-    twisted.store(true, Ordering::Relaxed);
-    deposits(&mut world, &mut node, 30);
-    assert!(holds(&node, 0).counts.snapshots_failed > 0);
-    assert_eq!(of_holds(&world), before);
 }
 
 #[test]
