@@ -44,6 +44,11 @@ pub fn row(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     outcome.wrong.iter().try_for_each(|wrong| writeln!(out, "  WRONG {wrong}"))
 }
 
+/// A row that could not be measured.
+pub fn failed(row: &str, why: &Failure, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n{row}: FAILED {why}")
+}
+
 fn side(side: &Side, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "  {:<18}", side.name)?;
     for (_, _, quantile) in PERCENTILES {

@@ -3,6 +3,7 @@
 //! Invariants:
 //! 1. It works in folders and topics of its own, which it deletes; what else is there is not touched.
 //! 2. It ends well only if every known result is as it is known, and no must is missed by more than the noise.
+//! 3. Of several stages one that fails is said to have failed, and the others are measured.
 
 use crate::bench::machine::Machine;
 use crate::bench::outcome::Outcome;
@@ -85,6 +86,16 @@ enum Stage {
 }
 
 impl Stage {
+    /// Whether it stands for several.
+    fn is_several(self) -> bool {
+        match self {
+            Self::All => true,
+            #[cfg(feature = "kafka")]
+            Self::Kafka => true,
+            _ => false,
+        }
+    }
+
     /// Stages without Kafka, in the order of `all`.
     const ALONE: [Self; 8] =
         [Self::Book, Self::Core, Self::Symbols, Self::Codec, Self::Candles, Self::Log, Self::Embedded, Self::Restart];
@@ -123,33 +134,20 @@ impl Args {
             workload: self.workload.clone(),
         };
         report::head(&machine, size.rounds, out)?;
-        let mut outcomes = Vec::new();
-        let mut show = |outcome: Outcome| {
-            report::row(&outcome, &mut io::stdout())?;
-            outcomes.push(outcome);
-            Ok(())
-        };
+        let mut rows = Rows { every: self.stage.is_several(), outcomes: Vec::new(), failed: Vec::new() };
         for stage in self.stage.alone() {
-            stage.run(context, &size)?.into_iter().try_for_each(&mut show)?;
+            rows.add(stage, stage.run(context, &size))?;
         }
-        self.on_kafka(context, &size, &mut show)?;
-        report::foot(&outcomes, out)?;
+        self.on_kafka(context, &size, &mut rows)?;
+        report::foot(&rows.outcomes, out)?;
         if let Some(file) = &self.json {
-            report::json(file, &machine, &outcomes)?;
+            report::json(file, &machine, &rows.outcomes)?;
         }
-        match outcomes.iter().map(Outcome::complaints).sum::<usize>() {
-            0 => Ok(()),
-            complaints => Err(Failure::Refused(format!("{complaints} figures are not as they must be, see above"))),
-        }
+        rows.judge()
     }
 
     #[cfg(not(feature = "kafka"))]
-    fn on_kafka(
-        &self,
-        context: &Context,
-        _: &Size,
-        _: &mut impl FnMut(Outcome) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    fn on_kafka(&self, context: &Context, _: &Size, _: &mut Rows) -> Result<(), Failure> {
         match context.settings.config.kafka {
             Some(_) => Err(crate::site::without_kafka()),
             None => Ok(()),
@@ -157,12 +155,7 @@ impl Args {
     }
 
     #[cfg(feature = "kafka")]
-    fn on_kafka(
-        &self,
-        context: &Context,
-        size: &Size,
-        show: &mut impl FnMut(Outcome) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    fn on_kafka(&self, context: &Context, size: &Size, done: &mut Rows) -> Result<(), Failure> {
         use crate::bench::kafka::{hop, order_to_answer, order_to_execution, pipeline, ticks, warm};
         let stage = self.stage;
         if !stage.alone().is_empty() && (stage != Stage::All || context.settings.config.kafka.is_none()) {
@@ -177,12 +170,59 @@ impl Args {
             (Stage::OrderToAnswer, order_to_answer::rows(size.seconds)),
             (Stage::Pipeline, pipeline::rows(size.orders)),
         ];
-        for row in rows.into_iter().filter(|(of, _)| every || *of == stage).flat_map(|(_, rows)| rows) {
-            show(row.run(context, &options, size.rounds)?)?;
+        for (of, rows) in rows.into_iter().filter(|(of, _)| every || *of == stage) {
+            for row in rows {
+                done.add(of, row.run(context, &options, size.rounds).map(|outcome| vec![outcome]))?;
+            }
         }
         if every || stage == Stage::CandlesFromKafka {
-            show(ticks::run(context, &options, size.rounds)?)?;
+            let row = ticks::run(context, &options, size.rounds).map(|outcome| vec![outcome]);
+            done.add(Stage::CandlesFromKafka, row)?;
         }
         Ok(())
+    }
+}
+
+/// The rows so far.
+struct Rows {
+    /// Whether several stages are asked for: one that fails does not keep the others from being measured.
+    every: bool,
+    outcomes: Vec<Outcome>,
+    /// Stages that failed.
+    failed: Vec<Stage>,
+}
+
+impl Rows {
+    /// Shows a stage's rows, or why there are none.
+    fn add(&mut self, stage: Stage, rows: Result<Vec<Outcome>, Failure>) -> Result<(), Failure> {
+        match rows {
+            Ok(rows) => {
+                for outcome in rows {
+                    report::row(&outcome, &mut io::stdout())?;
+                    self.outcomes.push(outcome);
+                }
+            }
+            Err(failure @ (Failure::Interrupted(_) | Failure::OutputClosed | Failure::Usage(_))) => {
+                return Err(failure);
+            }
+            Err(failure) if !self.every => return Err(failure),
+            Err(failure) => {
+                report::failed(&format!("{stage:?}"), &failure, &mut io::stdout())?;
+                self.failed.push(stage);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all is as it must be.
+    fn judge(&self) -> Result<(), Failure> {
+        let complaints = self.outcomes.iter().map(Outcome::complaints).sum::<usize>();
+        match (complaints, self.failed.len()) {
+            (0, 0) => Ok(()),
+            (_, 0) => Err(Failure::Refused(format!("{complaints} figures are not as they must be, see above"))),
+            (_, failed) => Err(Failure::Refused(format!(
+                "{complaints} figures are not as they must be and {failed} rows failed, see above"
+            ))),
+        }
     }
 }
