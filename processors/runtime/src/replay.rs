@@ -73,6 +73,33 @@ pub fn replay_kept<M: Machine>(
     run(log, engine, partition, header.input, until)
 }
 
+/// Applies the input up to an offset, and writes nothing. False: it was given up before.
+pub(crate) fn read_up_to<M: Machine>(
+    log: &dyn Log,
+    input: TopicPartition,
+    engine: &mut Engine<M>,
+    reader: &mut AcceptedReader,
+    until: u64,
+    given_up: impl Fn() -> bool,
+) -> Result<bool, DriverError> {
+    let mut arrival = Arrival::new(log, input);
+    while reader.position() < until {
+        if given_up() {
+            return Ok(false);
+        }
+        let left = usize::try_from(until - reader.position()).unwrap_or(BATCH);
+        if reader.fill(left.min(BATCH))? == 0 {
+            arrival.wait(reader.position())?;
+            continue;
+        }
+        arrival.came();
+        while let Some(accepted) = reader.read_filled_before(until)? {
+            engine.apply(&accepted, &mut |_| Ok(()))?;
+        }
+    }
+    Ok(true)
+}
+
 fn run<M: Machine>(
     log: &dyn Log,
     mut engine: Engine<M>,
@@ -85,18 +112,7 @@ fn run<M: Machine>(
     let until = until.unwrap_or(end).min(end);
     let from = position.offset;
     let mut reader = AcceptedReader::open(log, input, position, Visibility::Written)?;
-    let mut arrival = Arrival::new(log, input);
-    while reader.position() < until {
-        let left = usize::try_from(until - reader.position()).unwrap_or(BATCH);
-        if reader.fill(left.min(BATCH))? == 0 {
-            arrival.wait(reader.position())?;
-            continue;
-        }
-        arrival.came();
-        while let Some(accepted) = reader.read_filled_before(until)? {
-            engine.apply(&accepted, &mut |_| Ok(()))?;
-        }
-    }
+    read_up_to(log, input, &mut engine, &mut reader, until, || false)?;
     let outputs = engine.routes().lanes().iter().copied().zip(engine.state().counters.iter().copied()).collect();
     let (next_offset, state_hash) = (reader.position(), state_hash(engine.machine()));
     Ok(Replayed { from, next_offset, state_hash, machine: engine.into_machine(), outputs })

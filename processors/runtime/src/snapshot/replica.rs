@@ -11,51 +11,23 @@
 
 use super::format::{Header, Snapshot};
 use crate::error::DriverError;
+use crate::replay::read_up_to;
 use crate::restore::{Restored, Sources, restore};
 use hoga_core::Machine;
-use hoga_topics::{Arrival, TopicPartition};
-
-/// Records read at a time.
-const BATCH: usize = 1_024;
+use hoga_topics::TopicPartition;
 
 /// The snapshot that `header` is of; `marked` is the newest standing mark's next offset at the time. None where the
 /// process ends before.
 pub(crate) fn snapshot(sources: Sources<'_>, header: Header, marked: u64) -> Result<Option<Snapshot>, DriverError> {
     let (machine, until) = (header.machine, header.input.offset);
     let input = TopicPartition::new(machine.input(), header.partition);
-    let mut restored = restore(sources, machine, input, marked.min(until))?;
-    if !read_up_to(sources, &mut restored, input, until)? {
+    let Restored { mut engine, mut reader } = restore(sources, machine, input, marked.min(until))?;
+    let given_up = || sources.snapshots.is_hurrying();
+    if !read_up_to(sources.log, input, &mut engine, &mut reader, until, given_up)? {
         return Ok(None);
     }
-    let Restored { engine, reader } = restored;
     if *engine.state() != header.engine || reader.save() != header.input {
         return Err(DriverError::OtherReplica { machine, input, offset: until });
     }
     Ok(Some(Snapshot { header, state: engine.machine().save() }))
-}
-
-/// Whether it came there.
-fn read_up_to(
-    sources: Sources<'_>,
-    restored: &mut Restored,
-    input: TopicPartition,
-    until: u64,
-) -> Result<bool, DriverError> {
-    let Restored { engine, reader } = restored;
-    let mut arrival = Arrival::new(sources.log, input);
-    while reader.position() < until {
-        if sources.snapshots.is_hurrying() {
-            return Ok(false);
-        }
-        let left = usize::try_from(until - reader.position()).unwrap_or(BATCH);
-        if reader.fill(left.min(BATCH))? == 0 {
-            arrival.wait(reader.position())?;
-            continue;
-        }
-        arrival.came();
-        while let Some(accepted) = reader.read_filled_before(until)? {
-            engine.apply(&accepted, &mut |_| Ok(()))?;
-        }
-    }
-    Ok(true)
 }
