@@ -29,8 +29,15 @@ pub struct Made {
 pub trait Pair {
     /// Of partition 0, empty.
     fn new(settings: &Settings) -> Self;
+    /// Applied by holds, and everything that follows from it.
+    fn submit(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure>;
     /// A member's command or a clock, and everything that follows from it.
-    fn step(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure>;
+    fn step(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+        match record {
+            Record::Clock(_) => self.tell_both(record, time),
+            _ => self.submit(record, time),
+        }
+    }
     /// What the operator lists, and clocks: both machines get it.
     fn tell_both(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure>;
     /// What came out.
@@ -68,11 +75,15 @@ impl Pair for CoreLoop {
         }
     }
 
-    fn step(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
-        match record {
-            Record::Clock(_) => self.tell_both(record, time),
-            _ => self.submit(record, time),
+    fn submit(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+        self.give_holds(record, time)?;
+        while let Some(effects) = self.waiting.pop_front() {
+            for effect in effects.as_slice().iter().filter(|effect| effect.topic == Topic::Accounts) {
+                self.give_holds(&effect.record, time)?;
+            }
+            self.put_back(effects);
         }
+        Ok(())
     }
 
     fn tell_both(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
@@ -94,18 +105,6 @@ impl Pair for CoreLoop {
 }
 
 impl CoreLoop {
-    /// Applied by holds, and everything that follows from it.
-    fn submit(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
-        self.give_holds(record, time)?;
-        while let Some(effects) = self.waiting.pop_front() {
-            for effect in effects.as_slice().iter().filter(|effect| effect.topic == Topic::Accounts) {
-                self.give_holds(&effect.record, time)?;
-            }
-            self.put_back(effects);
-        }
-        Ok(())
-    }
-
     fn give_holds(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
         let input = self.input(record, time);
         let mut effects = self.spare.pop().unwrap_or_default();

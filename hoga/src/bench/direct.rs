@@ -112,11 +112,14 @@ impl Pair for Direct {
         Self { holds: Holds::new(0, settings), books, offset: 0 }
     }
 
-    fn step(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
-        match record {
-            Record::Clock(_) => self.tell_both(record, time),
-            _ => self.submit(record, time),
+    fn submit(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
+        let input = self.input(record, time);
+        self.books.begin();
+        self.holds.tell(&input, &mut self.books).map_err(stopped)?;
+        while let Some(word) = self.books.said.waiting.pop_front() {
+            self.hear(word).map_err(stopped)?;
         }
+        Ok(())
     }
 
     fn tell_both(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
@@ -140,16 +143,6 @@ impl Pair for Direct {
 }
 
 impl Direct {
-    fn submit(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
-        let input = self.input(record, time);
-        self.books.begin();
-        self.holds.tell(&input, &mut self.books).map_err(stopped)?;
-        while let Some(word) = self.books.said.waiting.pop_front() {
-            self.hear(word).map_err(stopped)?;
-        }
-        Ok(())
-    }
-
     fn hear(&mut self, word: Word) -> Result<(), Stop> {
         match word {
             Word::Trade(trade, trade_id) => {
