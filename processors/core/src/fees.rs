@@ -24,6 +24,16 @@ pub struct FeeMeter {
 }
 
 impl FeeMeter {
+    /// What [`Self::of_parts`] makes it of again.
+    pub(crate) fn parts(self) -> (i64, u32) {
+        (self.charged, self.rounded_up_by)
+    }
+
+    /// Of what [`Self::parts`] gave: in a struct of more parts they leave no gap.
+    pub(crate) fn of_parts(charged: i64, rounded_up_by: u32) -> Self {
+        Self { charged, rounded_up_by }
+    }
+
     /// Charged so far, in minor units of the quote.
     pub fn charged(&self) -> i64 {
         self.charged

@@ -56,6 +56,7 @@ impl FastBook {
     }
 
     /// Where the order of that id lies; a command of another account on it is a broken invariant.
+    #[inline(always)]
     fn find(&self, id: OrderId, account: AccountIndex) -> Option<Slot> {
         let slot = self.store.find(id)?;
         assert_eq!(self.store.get(slot).account, account, "order {id} belongs to another account than its command");
@@ -63,19 +64,27 @@ impl FastBook {
     }
 
     /// As [`Self::find`] in a phase where orders change; otherwise the refusal is answered.
+    #[inline(always)]
     fn find_to_change(&self, id: OrderId, account: AccountIndex, out: &mut Events) -> Option<Slot> {
         let (reason, open) = match self.find(id, account) {
             None => (Reason::NotOpen, Quantity::ZERO),
             Some(slot) if !may_amend(self.phase) => (Reason::Phase, self.store.get(slot).open),
             found => return found,
         };
-        out.answer(Answer::refused(id, account, reason, open));
+        refuse(id, account, reason, open, out);
         None
     }
 
     /// Whether an order of that side and limit would take.
     fn would_trade(&self, side: Side, limit: Price) -> bool {
         self.store.has_at(side.opposite(), limit)
+    }
+
+    /// A resting order that was amended takes.
+    #[inline(never)]
+    fn take_again(&mut self, slot: Slot, price: Price, open: Quantity, out: &mut Events) {
+        let order = self.store.remove(slot);
+        self.run(Taker::amended(Order { price, open, ..order }), out);
     }
 
     fn notional(&self, price: Price, lots: Quantity) -> i128 {
@@ -213,8 +222,12 @@ impl FastBook {
     }
 
     fn cancel_self_match(&mut self, slot: Slot, out: &mut Events) {
+        self.cancel_for(slot, Reason::SelfMatch, out);
+    }
+
+    fn cancel_for(&mut self, slot: Slot, reason: Reason, out: &mut Events) {
         let order = self.take_out(slot, out);
-        out.answer(Answer::of(&order, BookOutcome::Canceled, Some(Reason::SelfMatch)));
+        out.answer(Answer::of(&order, BookOutcome::Canceled, Some(reason)));
     }
 
     fn decrement(&mut self, slot: Slot, lots: Quantity, out: &mut Events) {
@@ -319,6 +332,12 @@ fn close_self_match(taker: &Taker, out: &mut Events) -> Step {
     Step::End(End::Closed)
 }
 
+/// A command on an order is refused, of which `open` stays.
+#[cold]
+fn refuse(id: OrderId, account: AccountIndex, reason: Reason, open: Quantity, out: &mut Events) {
+    out.answer(Answer::refused(id, account, reason, open));
+}
+
 impl Book for FastBook {
     fn new(tick_value: i64) -> Self {
         Self { store: Store::new(), tick_value, phase: Phase::Closed, work: Work::Idle, next_priority: 1 }
@@ -333,18 +352,19 @@ impl Book for FastBook {
     fn place(&mut self, new: &NewOrder, out: &mut Events) {
         assert!(self.store.find(new.id).is_none(), "order {} came twice", new.id);
         let taker = Taker::new(new);
-        let would_trade =
-            || (new.post_only && self.would_trade(taker.order.side, taker.order.price)).then_some(Reason::WouldTrade);
-        if let Some(reason) = new.refusal_in(self.phase).or_else(would_trade) {
+        let would_trade = self.would_trade(new.side, taker.order.price);
+        let refused_here = (new.post_only && would_trade).then_some(Reason::WouldTrade);
+        if let Some(reason) = new.refusal_in(self.phase).or(refused_here) {
             return out.answer(Answer::of_taker(&taker, BookOutcome::Rejected, Some(reason)));
-        }
-        if self.phase == Phase::PreOpen {
-            return self.settle(&taker, &End::NoLiquidity, out);
         }
         if new.time_in_force == TimeInForce::Fok && !fillable(&self.store, self.tick_value, new, &taker) {
             return out.answer(Answer::of_taker(&taker, BookOutcome::Expired, Some(Reason::NotFillable)));
         }
-        self.run(taker, out);
+        // As in an amend.
+        if self.phase == Phase::Open && (would_trade || out.is_full()) {
+            return self.run(taker, out);
+        }
+        self.settle(&taker, &End::NoLiquidity, out);
     }
 
     fn amend(
@@ -360,14 +380,13 @@ impl Book for FastBook {
         let Resting { side, filled, .. } = order;
         let open = total.map_or(order.open, |total| total.minus(filled));
         if open <= Quantity::ZERO {
-            let order = self.take_out(slot, out);
-            return out.answer(Answer::of(&order, BookOutcome::Canceled, Some(Reason::AmendedToFilled)));
+            return self.cancel_for(slot, Reason::AmendedToFilled, out);
         }
         let price = price.unwrap_or(order.price);
         let keeps_place = price == order.price && open <= order.open;
         let would_trade = !keeps_place && self.would_trade(side, price);
         if would_trade && order.post_only {
-            return out.answer(Answer::refused(id, account, Reason::WouldTrade, order.open));
+            return refuse(id, account, Reason::WouldTrade, order.open, out);
         }
         out.touch(side, order.price);
         out.answer(Answer::amended(id, account, price, filled.plus(open), open));
@@ -376,8 +395,7 @@ impl Book for FastBook {
         }
         // A full buffer puts even an order that takes nothing off to the next record.
         if self.phase == Phase::Open && (would_trade || out.is_full()) {
-            let order = self.store.remove(slot);
-            return self.run(Taker::amended(Order { price, open, ..order }), out);
+            return self.take_again(slot, price, open, out);
         }
         out.touch(side, price);
         self.store.requeue(slot, price, open, self.next_priority);
@@ -387,8 +405,7 @@ impl Book for FastBook {
     fn reduce(&mut self, id: OrderId, account: AccountIndex, by: Quantity, out: &mut Events) {
         let Some(slot) = self.find_to_change(id, account, out) else { return };
         if by >= self.store.get(slot).open {
-            let order = self.take_out(slot, out);
-            return out.answer(Answer::of(&order, BookOutcome::Canceled, Some(Reason::Requested)));
+            return self.cancel_for(slot, Reason::Requested, out);
         }
         self.store.reduce(slot, by);
         let order = self.store.order(slot);
@@ -398,10 +415,9 @@ impl Book for FastBook {
 
     fn cancel(&mut self, id: OrderId, account: AccountIndex, out: &mut Events) {
         let Some(slot) = self.find(id, account) else {
-            return out.answer(Answer::refused(id, account, Reason::NotOpen, Quantity::ZERO));
+            return refuse(id, account, Reason::NotOpen, Quantity::ZERO, out);
         };
-        let order = self.take_out(slot, out);
-        out.answer(Answer::of(&order, BookOutcome::Canceled, Some(Reason::Requested)));
+        self.cancel_for(slot, Reason::Requested, out);
     }
 
     fn enter(&mut self, phase: Phase, out: &mut Events) {

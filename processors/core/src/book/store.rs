@@ -1,8 +1,8 @@
 //! Where the fast book keeps its orders: price levels, each a queue of orders linked through a slab.
 //!
-//! An order is found by its id ([`index`]), a level by its price, the best level at once ([`ladder`]); orders and levels
-//! lie in slabs, which give places out again ([`slab`]). What matching and moving ask of an order lies in one line of
-//! the cache, its other terms beside ([`Resting`], [`Terms`]).
+//! An order is found by its id ([`index`]), a level by its price, the best level at once ([`ladder`]); orders lie in a
+//! slab, which gives places out again ([`slab`]). What matching and moving ask of an order lies in one line of the
+//! cache, its other terms beside ([`Resting`], [`Terms`]).
 //!
 //! Invariants:
 //! 1. A level's lots are the sum of what is open there; orders rest at exactly the prices that its ladder has.
@@ -24,9 +24,8 @@ use crate::ids::OrderId;
 use crate::money::{Price, Quantity};
 use crate::records::{SelfMatchPrevention, Side};
 use index::Index;
-use ladder::Ladder;
-use slab::{Column, NONE, Slab};
-use std::hint::select_unpredictable;
+use ladder::{Ladder, Place};
+use slab::{Column, Slab};
 
 /// Where an order lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,41 +47,40 @@ pub(super) struct Resting {
     pub(super) maker_fee_ppm: u32,
     previous: u32,
     next: u32,
-    level: u32,
+    level: Place,
     pub(super) side: Side,
     pub(super) self_match_prevention: SelfMatchPrevention,
     pub(super) post_only: bool,
     pub(super) day: bool,
 }
 
-/// The part of an [`Order`] that is asked for when it trades.
+/// The part of an [`Order`] that is asked for when it trades: its fees, and their rate.
 #[derive(Debug, Clone, Copy)]
 struct Terms {
-    fees: FeeMeter,
+    charged: i64,
+    rounded_up_by: u32,
     taker_fee_ppm: u32,
 }
 
-// A million resting orders take 88 MB here, some 17 of look-up, and at most 2 kB for each block of prices.
-const _: () = assert!(size_of::<Resting>() == 64 && size_of::<Terms>() <= 24 && size_of::<Level>() <= 32);
+impl Terms {
+    fn new(fees: FeeMeter, taker_fee_ppm: u32) -> Self {
+        let (charged, rounded_up_by) = fees.parts();
+        Self { charged, rounded_up_by, taker_fee_ppm }
+    }
 
-/// The queue of a price; its price is where its ladder has it.
-#[derive(Debug, Clone, Copy)]
-struct Level {
-    /// As in [`LevelTotal`].
-    lots: i128,
-    orders: u32,
-    head: u32,
-    tail: u32,
-    /// Where its ladder's block lies.
-    block: u32,
+    fn fees(&self) -> FeeMeter {
+        FeeMeter::of_parts(self.charged, self.rounded_up_by)
+    }
 }
+
+// A million resting orders take 80 MB here, some 17 of look-up, and 400 B for each block of prices.
+const _: () = assert!(size_of::<Resting>() == 64 && size_of::<Terms>() == 16);
 
 /// All resting orders of a book.
 #[derive(Debug)]
 pub(super) struct Store {
     orders: Slab<Resting>,
     terms: Column<Terms>,
-    levels: Slab<Level>,
     ladders: [Ladder; 2],
     by_id: Index,
 }
@@ -92,7 +90,6 @@ impl Store {
         let mut store = Self {
             orders: Slab::new(),
             terms: Column::new(),
-            levels: Slab::new(),
             ladders: [Ladder::new(Side::Buy), Ladder::new(Side::Sell)],
             by_id: Index::new(),
         };
@@ -101,6 +98,7 @@ impl Store {
         store
     }
 
+    #[inline(always)]
     pub(super) fn find(&self, id: OrderId) -> Option<Slot> {
         self.by_id.find(id, |at| self.orders.get(at).id == id).map(Slot)
     }
@@ -117,7 +115,7 @@ impl Store {
 
     /// The order of a side that trades first.
     pub(super) fn best(&self, side: Side) -> Option<Slot> {
-        self.ladders[side.index()].best().map(|level| Slot(self.levels.get(level).head))
+        self.ladders[side.index()].best().map(Slot)
     }
 
     /// The best price of a side.
@@ -135,60 +133,31 @@ impl Store {
         assert!(order.open.0 > 0, "order {} has nothing open and cannot rest", order.id);
         let at = self.put(order);
         self.by_id.insert(order.id, at);
-        self.link(at);
+        link(self.orders.as_mut_slice(), &mut self.ladders[order.side.index()], at);
     }
 
     fn put(&mut self, order: &Order) -> u32 {
         let at = self.orders.insert(Resting::new(order));
-        self.terms.set(at, Terms { fees: order.fees, taker_fee_ppm: order.taker_fee_ppm });
+        self.terms.set(at, Terms::new(order.fees, order.taker_fee_ppm));
         at
     }
 
     /// Moves an order to the end of a level's queue, with what is open there and the priority of its new place.
+    #[inline(always)]
     pub(super) fn requeue(&mut self, Slot(at): Slot, price: Price, open: Quantity, priority: u64) {
-        assert!(open.0 > 0, "order {} would rest with nothing open", self.orders.get(at).id);
-        self.unlink(at);
-        let order = self.orders.get_mut(at);
+        let orders = self.orders.as_mut_slice();
+        assert!(open.0 > 0, "order {} would rest with nothing open", orders[at as usize].id);
+        let ladder = &mut self.ladders[orders[at as usize].side.index()];
+        unlink(orders, ladder, at);
+        let order = &mut orders[at as usize];
         (order.price, order.open, order.priority) = (price, open, priority);
-        self.link(at);
-    }
-
-    /// Joins the end of the queue of its level.
-    fn link(&mut self, at: u32) {
-        let Resting { side, price, open, .. } = *self.orders.get(at);
-        let levels = &mut self.levels;
-        let make = |block| levels.insert(Level { lots: 0, orders: 0, head: END, tail: END, block });
-        let place = self.ladders[side.index()].enter(price, make);
-        let level = self.levels.get_mut(place);
-        let tail = std::mem::replace(&mut level.tail, at);
-        level.head = select_unpredictable(tail == END, at, level.head);
-        level.lots += i128::from(open.0);
-        level.orders += 1;
-        self.orders.get_mut(tail).next = at;
-        let order = self.orders.get_mut(at);
-        (order.previous, order.next, order.level) = (tail, END, place);
-    }
-
-    /// Leaves the queue of its level.
-    fn unlink(&mut self, at: u32) {
-        let Resting { side, price, open, previous, next, level: place, .. } = *self.orders.get(at);
-        self.orders.get_mut(previous).next = next;
-        self.orders.get_mut(next).previous = previous;
-        let level = self.levels.get_mut(place);
-        level.head = select_unpredictable(previous == END, next, level.head);
-        level.tail = select_unpredictable(next == END, previous, level.tail);
-        level.lots -= i128::from(open.0);
-        level.orders -= 1;
-        let (block, rest) = (level.block, level.orders > 0);
-        assert!(rest == (level.lots > 0), "a level has lots while it has orders");
-        let levels = &mut self.levels;
-        self.ladders[side.index()].leave(block, price, rest, |level| levels.free(level));
+        link(orders, ladder, at);
     }
 
     /// Takes an order out and returns it as it was.
     pub(super) fn remove(&mut self, slot: Slot) -> Order {
-        self.unlink(slot.0);
         let order = self.order(slot);
+        unlink(self.orders.as_mut_slice(), &mut self.ladders[order.side.index()], slot.0);
         self.orders.free(slot.0);
         self.by_id.remove(order.id, slot.0);
         order
@@ -199,17 +168,17 @@ impl Store {
         let order = self.orders.get_mut(slot.0);
         assert!(lots < order.open, "order {} would rest with nothing open", order.id);
         order.open = order.open.minus(lots);
-        self.levels.get_mut(order.level).lots -= i128::from(lots.0);
+        self.ladders[order.side.index()].reduce(order.level, lots);
     }
 
     /// Books a fill at the maker's or taker's rate; what is filled whole leaves. Returns the order after it and the fee.
     pub(super) fn fill(&mut self, slot: Slot, lots: Quantity, notional: i128, ppm: u32) -> (Order, i64) {
         let mut order = self.order(slot);
         let fee = order.fill(lots, notional, ppm);
-        self.terms.get_mut(slot.0).fees = order.fees;
+        self.terms.set(slot.0, Terms::new(order.fees, order.taker_fee_ppm));
         let resting = self.orders.get_mut(slot.0);
         (resting.open, resting.filled) = (order.open, order.filled);
-        self.levels.get_mut(resting.level).lots -= i128::from(lots.0);
+        self.ladders[resting.side.index()].reduce(resting.level, lots);
         if order.open.is_zero() {
             self.remove(slot);
         }
@@ -218,16 +187,13 @@ impl Store {
 
     /// The level's total; zero where there is none.
     pub(super) fn total(&self, side: Side, price: Price) -> LevelTotal {
-        let level = self.ladders[side.index()].find(price).map(|level| self.levels.get(level));
-        level.map_or(LevelTotal { price, lots: 0, orders: 0 }, |level| level.total(price))
+        let none = LevelTotal { price, lots: 0, orders: 0 };
+        self.ladders[side.index()].total(price).unwrap_or(none)
     }
 
     /// The levels of a side, best first: their totals and their orders.
     pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = (LevelTotal, impl Iterator<Item = Slot>)> {
-        self.ladders[side.index()].iter().map(|(price, level)| {
-            let level = self.levels.get(level);
-            (level.total(price), self.queue(level.head))
-        })
+        self.ladders[side.index()].iter().map(|(total, head)| (total, self.queue(head)))
     }
 
     /// All orders of a side, first to trade first.
@@ -245,10 +211,23 @@ impl Store {
     }
 }
 
-impl Level {
-    fn total(&self, price: Price) -> LevelTotal {
-        LevelTotal { price, lots: self.lots, orders: self.orders }
-    }
+/// Joins the end of the queue of its level.
+#[inline(always)]
+fn link(orders: &mut [Resting], ladder: &mut Ladder, at: u32) {
+    let Resting { price, open, .. } = orders[at as usize];
+    let (level, last) = ladder.join(price, at, open);
+    orders[last as usize].next = at;
+    let order = &mut orders[at as usize];
+    (order.previous, order.next, order.level) = (last, END, level);
+}
+
+/// Leaves the queue of its level.
+#[inline(always)]
+fn unlink(orders: &mut [Resting], ladder: &mut Ladder, at: u32) {
+    let Resting { open, previous, next, level, .. } = orders[at as usize];
+    orders[previous as usize].next = next;
+    orders[next as usize].previous = previous;
+    ladder.leave(level, open, previous, next);
 }
 
 impl Resting {
@@ -265,7 +244,7 @@ impl Resting {
             maker_fee_ppm,
             previous: END,
             next: END,
-            level: NONE,
+            level: Place::NOWHERE,
             side,
             self_match_prevention,
             post_only,
@@ -282,7 +261,7 @@ impl Resting {
             open: self.open,
             filled: self.filled,
             priority: self.priority,
-            fees: terms.fees,
+            fees: terms.fees(),
             maker_fee_ppm: self.maker_fee_ppm,
             taker_fee_ppm: terms.taker_fee_ppm,
             self_match_prevention: self.self_match_prevention,

@@ -52,8 +52,9 @@ impl Index {
         (at + 1) & (self.entries.len() - 1)
     }
 
-    /// The entry of an id; `is` tells whether the order at a place has it.
-    fn entry(&self, id: OrderId, is: impl Fn(u32) -> bool) -> Option<usize> {
+    /// The entry of an id, and the place there; `is` tells whether the order at a place has it.
+    #[inline(always)]
+    fn entry(&self, id: OrderId, is: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
         let hash = Self::hash(id);
         let mut at = self.home(hash);
         loop {
@@ -62,7 +63,7 @@ impl Index {
                 return None;
             }
             if entry.hash == hash && is(entry.place) {
-                return Some(at);
+                return Some((at, entry.place));
             }
             at = self.next(at);
         }
@@ -70,7 +71,7 @@ impl Index {
 
     /// The place of an id; `is` tells whether the order at a place has it.
     pub(super) fn find(&self, id: OrderId, is: impl Fn(u32) -> bool) -> Option<u32> {
-        self.entry(id, is).map(|at| self.entries[at].place)
+        self.entry(id, is).map(|(_, place)| place)
     }
 
     /// Adds an id that is not there.
@@ -99,7 +100,7 @@ impl Index {
 
     /// Takes out an id that is there, at `place`.
     pub(super) fn remove(&mut self, id: OrderId, place: u32) {
-        let mut hole = self.entry(id, |at| at == place).expect("an order that rests is indexed");
+        let (mut hole, _) = self.entry(id, |at| at == place).expect("an order that rests is indexed");
         let mut at = hole;
         loop {
             at = self.next(at);

@@ -1,26 +1,30 @@
 //! The price levels of one side: found by price, the best at once, the next best without a search.
 //!
-//! Prices become *ranks*, lower is better, so that both sides are one code. 64 neighbouring ranks are a *block*: a bit
-//! for each rank where orders rest, and where its level lies. Blocks are ordered by a tree that is touched only when a
-//! block gets its first orders or loses its last; those near the best are found by a table, the others in the tree.
+//! Prices become *ranks*, lower is better, so that both sides are one code. 16 neighbouring ranks are a *block*: a bit
+//! for each rank where orders rest, and its level. Blocks are ordered by a tree that is touched only when a block gets
+//! its first orders or loses its last; those near the best are found by a table, the others in the tree.
 //!
 //! Invariants:
-//! 1. A block exists while orders rest there; its bits say at which ranks. A level, once made, stays where it lies
-//!    while its block exists: prices that come and go cost nothing, and no branch that cannot be foreseen.
+//! 1. A block exists while orders rest there; its bits say at which ranks. A level is where it is while its block
+//!    exists: prices that come and go cost nothing, and no branch that cannot be foreseen.
 //! 2. `best` is the block of the lowest rank at which orders rest.
 //! 3. The table has all blocks of its range.
 //!
-//! Left out on purpose: what a level holds.
+//! Left out on purpose: the links between a level's orders.
 
+use super::END;
 use super::slab::{NONE, Slab};
-use crate::money::Price;
+use crate::book::LevelTotal;
+use crate::money::{Price, Quantity};
 use crate::records::Side;
 use std::collections::BTreeMap;
+use std::hint::select_unpredictable;
 
 /// Ranks of a block.
-const BLOCK: usize = u64::BITS as usize;
+const BLOCK: usize = 16;
+const BITS: u32 = BLOCK.trailing_zeros();
 /// The table reaches at most so many blocks behind the best: 65,536 ticks.
-const NEAR: i64 = 1_024;
+const NEAR: i64 = 65_536 >> BITS;
 /// Room on both ends of the table for blocks to come.
 const MARGIN: i64 = 16;
 
@@ -43,12 +47,12 @@ impl Rank {
     }
 
     /// The rank of a block's bit.
-    fn at(block: i64, bit: u32) -> Self {
-        Self(block << BLOCK.trailing_zeros() | i64::from(bit))
+    fn at(block: i64, bit: usize) -> Self {
+        Self(block << BITS | bit as i64)
     }
 
     fn block(self) -> i64 {
-        self.0 >> BLOCK.trailing_zeros()
+        self.0 >> BITS
     }
 
     fn bit(self) -> usize {
@@ -56,20 +60,80 @@ impl Rank {
     }
 }
 
+/// Where a level lies: its block's place and its bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place(u32);
+
+impl Place {
+    /// Of an order that rests nowhere.
+    pub(super) const NOWHERE: Self = Self(NONE);
+
+    fn new(block: u32, bit: usize) -> Self {
+        debug_assert!(block < 1 << (u32::BITS - BITS), "fewer blocks than orders");
+        Self(block << BITS | bit as u32)
+    }
+
+    fn block(self) -> u32 {
+        self.0 >> BITS
+    }
+
+    fn bit(self) -> usize {
+        self.0 as usize & (BLOCK - 1)
+    }
+}
+
+/// The orders of a price.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    /// All that is open there, as in [`LevelTotal`]: the lower 64 bits, and 32 above them, which 2^32 orders cannot
+    /// overflow.
+    lots: u64,
+    lots_above: u32,
+    orders: u32,
+    head: u32,
+    tail: u32,
+}
+
+impl Level {
+    const EMPTY: Self = Self { lots: 0, lots_above: 0, orders: 0, head: END, tail: END };
+
+    fn lots(&self) -> i128 {
+        i128::from(self.lots_above) << u64::BITS | i128::from(self.lots)
+    }
+
+    fn add(&mut self, Quantity(lots): Quantity) {
+        let (sum, carry) = self.lots.overflowing_add(lots as u64);
+        self.lots = sum;
+        self.lots_above += u32::from(carry);
+    }
+
+    fn take(&mut self, Quantity(lots): Quantity) {
+        let (rest, borrow) = self.lots.overflowing_sub(lots as u64);
+        self.lots = rest;
+        self.lots_above = self.lots_above.checked_sub(u32::from(borrow)).expect("a level has what its orders have");
+    }
+
+    fn total(&self, price: Price) -> LevelTotal {
+        LevelTotal { price, lots: self.lots(), orders: self.orders }
+    }
+}
+
 #[derive(Debug)]
 struct Block {
-    /// At which ranks orders rest.
-    present: u64,
     /// Which block of all ranks it is.
     number: i64,
-    /// Where the levels of the ranks lie, NONE where none was made.
-    levels: [u32; BLOCK],
+    /// At which ranks orders rest.
+    present: u32,
+    levels: [Level; BLOCK],
 }
+
+// Some 30 bytes for each of a hundred orders within fifty ticks on both sides.
+const _: () = assert!(size_of::<Level>() == 24 && size_of::<Block>() == 400);
 
 impl Block {
     /// The best rank at which orders rest.
-    fn best(&self) -> u32 {
-        self.present.trailing_zeros() % u64::BITS
+    fn best(&self) -> usize {
+        self.present.trailing_zeros() as usize & (BLOCK - 1)
     }
 }
 
@@ -96,9 +160,9 @@ impl Ladder {
         (self.best != NONE).then(|| self.blocks.get(self.best))
     }
 
-    /// Where the best level lies.
+    /// The first order of the best level.
     pub(super) fn best(&self) -> Option<u32> {
-        self.best_block().map(|block| block.levels[block.best() as usize])
+        self.best_block().map(|block| block.levels[block.best()].head)
     }
 
     fn best_rank(&self) -> Option<Rank> {
@@ -115,12 +179,12 @@ impl Ladder {
         self.best_rank().is_some_and(|best| best <= Rank::of(self.side, limit))
     }
 
-    /// Where the level of a price lies, if orders rest there.
-    pub(super) fn find(&self, price: Price) -> Option<u32> {
+    /// What rests at a price, if anything.
+    pub(super) fn total(&self, price: Price) -> Option<LevelTotal> {
         let rank = Rank::of(self.side, price);
         let at = self.block(rank.block());
         let block = (at != NONE).then(|| self.blocks.get(at))?;
-        (block.present & 1 << rank.bit() != 0).then(|| block.levels[rank.bit()])
+        (block.present & 1 << rank.bit() != 0).then(|| block.levels[rank.bit()].total(price))
     }
 
     fn block(&self, number: i64) -> u32 {
@@ -131,10 +195,9 @@ impl Ladder {
         }
     }
 
-    /// Where the level of a price lies, at which an order comes to rest; a new one is put where `make` says, which is
-    /// told its block.
-    #[inline]
-    pub(super) fn enter(&mut self, price: Price, make: impl FnOnce(u32) -> u32) -> u32 {
+    /// The order at `order` comes to rest at a price, with so many lots. Where the level lies, and who was last there.
+    #[inline(always)]
+    pub(super) fn join(&mut self, price: Price, order: u32, lots: Quantity) -> (Place, u32) {
         let rank = Rank::of(self.side, price);
         let mut at = self.block(rank.block());
         if at == NONE {
@@ -143,15 +206,38 @@ impl Ladder {
         let block = self.blocks.get_mut(at);
         block.present |= 1 << rank.bit();
         let level = &mut block.levels[rank.bit()];
-        if *level == NONE {
-            *level = make(at);
+        let last = std::mem::replace(&mut level.tail, order);
+        level.head = select_unpredictable(last == END, order, level.head);
+        level.add(lots);
+        level.orders += 1;
+        (Place::new(at, rank.bit()), last)
+    }
+
+    /// An order between `previous` and `next` leaves its level with so many lots.
+    #[inline(always)]
+    pub(super) fn leave(&mut self, place: Place, lots: Quantity, previous: u32, next: u32) {
+        let block = self.blocks.get_mut(place.block());
+        let level = &mut block.levels[place.bit()];
+        level.head = select_unpredictable(previous == END, next, level.head);
+        level.tail = select_unpredictable(next == END, previous, level.tail);
+        level.take(lots);
+        level.orders -= 1;
+        let rest = level.orders > 0;
+        assert!(rest == (level.lots() > 0), "a level has lots while it has orders");
+        block.present &= !(u32::from(!rest) << place.bit());
+        if block.present == 0 {
+            self.remove_block(place.block());
         }
-        *level
+    }
+
+    /// An order of the level has so many lots less.
+    pub(super) fn reduce(&mut self, place: Place, lots: Quantity) {
+        self.blocks.get_mut(place.block()).levels[place.bit()].take(lots);
     }
 
     #[cold]
     fn add_block(&mut self, number: i64) -> u32 {
-        let at = self.blocks.insert(Block { present: 0, number, levels: [NONE; BLOCK] });
+        let at = self.blocks.insert(Block { number, present: 0, levels: [Level::EMPTY; BLOCK] });
         self.ordered.insert(number, at);
         let best = self.best_block().map_or(number, |best| best.number.min(number));
         self.best = self.ordered[&best];
@@ -175,24 +261,10 @@ impl Ladder {
         }
     }
 
-    /// An order left the level of a price, in the block `at`, where now orders `rest` or not. Of a block in which none
-    /// rest any more, all levels are given to `free`.
-    #[inline]
-    pub(super) fn leave(&mut self, at: u32, price: Price, rest: bool, free: impl FnMut(u32)) {
-        let rank = Rank::of(self.side, price);
-        let block = self.blocks.get_mut(at);
-        debug_assert_eq!(block.number, rank.block(), "a level knows its block");
-        block.present &= !(u64::from(!rest) << rank.bit());
-        if block.present == 0 {
-            self.remove_block(at, free);
-        }
-    }
-
     #[cold]
-    fn remove_block(&mut self, at: u32, free: impl FnMut(u32)) {
-        let Block { number, levels, .. } = self.blocks.get(at);
-        levels.iter().copied().filter(|level| *level != NONE).for_each(free);
-        self.ordered.remove(number);
+    fn remove_block(&mut self, at: u32) {
+        let number = self.blocks.get(at).number;
+        self.ordered.remove(&number);
         if let Some(near) = self.near.get_mut(number.wrapping_sub(self.near_from) as usize) {
             *near = NONE;
         }
@@ -202,16 +274,45 @@ impl Ladder {
         self.blocks.free(at);
     }
 
-    /// The prices at which orders rest and where their levels lie, best first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Price, u32)> {
+    /// The levels at which orders rest, best first: their totals and their first orders.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (LevelTotal, u32)> {
         self.ordered.values().flat_map(move |at| {
             let block = self.blocks.get(*at);
             let mut left = block.present;
             std::iter::from_fn(move || {
-                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
                 left &= left - 1;
-                Some((Rank::at(block.number, bit).price(self.side), block.levels[bit as usize]))
+                let level = &block.levels[bit];
+                Some((level.total(Rank::at(block.number, bit).price(self.side)), level.head))
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_holds_more_than_64_bits() {
+        let (mut ladder, most) = (Ladder::new(Side::Buy), Quantity(i64::MAX));
+        let total = |ladder: &Ladder| ladder.total(Price(7)).map(|total| total.lots);
+        let (place, before) = ladder.join(Price(7), 1, most);
+        assert_eq!((before, ladder.join(Price(7), 2, most)), (END, (place, 1)));
+        assert_eq!(ladder.join(Price(7), 3, most), (place, 2));
+        assert_eq!(total(&ladder), Some(3 * i128::from(i64::MAX)), "above 2^64");
+        ladder.leave(place, most, 1, 3);
+        assert_eq!(total(&ladder), Some(2 * i128::from(i64::MAX)), "below it again");
+        ladder.leave(place, most, END, 3);
+        ladder.leave(place, most, END, END);
+        assert_eq!((total(&ladder), ladder.best_price()), (None, None));
+    }
+
+    #[test]
+    #[should_panic(expected = "a level has what its orders have")]
+    fn no_more_leaves_a_level_than_it_has() {
+        let mut ladder = Ladder::new(Side::Sell);
+        let (place, _) = ladder.join(Price(7), 1, Quantity(5));
+        ladder.reduce(place, Quantity(6));
     }
 }
