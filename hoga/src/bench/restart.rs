@@ -1,5 +1,5 @@
 //! Restart: a million orders rest, of a million accounts; the process dies, and how long until an order is answered
-//! again. And before that: by how much a snapshot of all this delays an order.
+//! again. And before each time: by how much a snapshot of all this delays an order.
 //!
 //! The market is generated and put through every topic of an embedded log. Dying is leaving the machines without their
 //! last marks and snapshots; restarting begins with opening the log.
@@ -9,6 +9,7 @@ mod probe;
 use super::crowd::Crowd;
 use super::outcome::{Figure, Outcome, Side};
 use super::scratch::Scratch;
+use super::timing::{Spread, nanoseconds};
 use super::{Size, load::Load};
 use crate::cli::Context;
 use crate::demo::poster::post_all;
@@ -45,14 +46,23 @@ pub fn run(context: &Context, size: &Size) -> Result<Outcome, Failure> {
     let mut crowd = Crowd::new(1, SYMBOLS, ACCOUNTS);
     build(context, &scratch, &mut crowd)?;
     let load = Load::paced(RATE, size.seconds);
-    let calm = paced(context, &scratch, &mut crowd, u64::MAX, load)?;
-    let snapshots = paced(context, &scratch, &mut crowd, SNAPSHOT_EVERY, load)?;
-    let (back, first) = restart(context, &scratch, &mut crowd)?;
-    let delay = snapshots.max().saturating_sub(calm.value_at_quantile(0.99));
-    outcome.figures =
-        vec![Figure::new("back and matching", back.as_nanos() as u64, 0), Figure::new("delay by a snapshot", delay, 0)];
-    outcome.sides = vec![side("no snapshots", calm), side("with snapshots", snapshots)];
-    outcome.facts.push(("machines ran after", format!("{} ms", first.as_millis())));
+    let (mut calm, mut disturbed) = (nanoseconds(), nanoseconds());
+    let (mut delays, mut back, mut running) = (Spread::default(), Spread::default(), Spread::default());
+    let mut progress = Progress::new("rounds of restart", Some(size.rounds));
+    for round in 0..size.rounds {
+        let without = paced(context, &scratch, &mut crowd, u64::MAX, load)?;
+        let with = paced(context, &scratch, &mut crowd, SNAPSHOT_EVERY, load)?;
+        delays.add(with.max().saturating_sub(without.value_at_quantile(0.99)));
+        calm += without;
+        disturbed += with;
+        let (answered, ran) = restart(context, &scratch, &mut crowd)?;
+        back.add(answered.as_nanos() as u64);
+        running.add(ran.as_millis() as u64);
+        progress.set(round + 1);
+    }
+    outcome.figures = vec![Figure::of("back and matching", &back), Figure::of("delay by a snapshot", &delays)];
+    outcome.sides = vec![side("no snapshots", calm), side("with snapshots", disturbed)];
+    outcome.facts.push(("machines ran after", format!("{} ms", running.middle())));
     Ok(outcome)
 }
 
@@ -139,6 +149,6 @@ fn restart(context: &Context, scratch: &Scratch, crowd: &mut Crowd) -> Result<(D
     let running = started.elapsed();
     probe::paced(context, &log, crowd, Load { rate: Some(RATE), warm: 0, measured: 1 })?;
     let back = started.elapsed();
-    stop(runtime)?;
+    drop(runtime);
     Ok((back, running))
 }
