@@ -9,10 +9,12 @@
 //!
 //! Left out on purpose: making identities, and waiting for what the exchange answers.
 
+mod waiting;
+
 use hoga_core::{Record, Timestamp, Topic};
 use hoga_topics::{Ack, Log, LogError, TopicPartition, Writer, catalogue, partitioner};
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use waiting::{InFlight, Waiting};
 
 /// Why records cannot be sent.
 #[derive(Debug, thiserror::Error)]
@@ -79,23 +81,13 @@ pub struct Sent {
     pub resent: u64,
 }
 
-struct InFlight {
-    token: u64,
-    to: TopicPartition,
-    key: Vec<u8>,
-    value: Vec<u8>,
-    time: Option<Timestamp>,
-}
-
 /// Sends records to any topic.
 pub struct Producer<'a> {
     log: &'a dyn Log,
     writer: Box<dyn Writer>,
     options: ProducerOptions,
-    /// In the order of sending.
-    in_flight: VecDeque<InFlight>,
+    waiting: Waiting,
     acks: Vec<Ack>,
-    next_token: u64,
     sent: Sent,
 }
 
@@ -104,8 +96,8 @@ impl<'a> Producer<'a> {
     pub fn new(log: &'a dyn Log, options: ProducerOptions) -> Result<Self, LogError> {
         assert!(options.max_in_flight > 0, "a producer needs room for one record");
         let writer = log.writer()?;
-        let (in_flight, acks) = (VecDeque::new(), Vec::new());
-        Ok(Self { log, writer, options, in_flight, acks, next_token: 0, sent: Sent::default() })
+        let (waiting, acks) = (Waiting::default(), Vec::new());
+        Ok(Self { log, writer, options, waiting, acks, sent: Sent::default() })
     }
 
     /// Sends a record to its topic's partition by its key. `time` is for recorded logs only. Returns where it goes.
@@ -132,15 +124,16 @@ impl<'a> Producer<'a> {
     ) -> Result<(), ProduceError> {
         self.wait_until(self.options.max_in_flight - 1)?;
         let key = catalogue::key_of(to.topic, record).as_bytes().to_vec();
-        let record = InFlight { token: self.next_token, to, key, value: hoga_schemas::encode(record), time };
-        self.next_token += 1;
+        let record = InFlight { to, key, value: hoga_schemas::encode(record), time };
         self.sent.taken += 1;
-        self.write(record)
+        send(&mut *self.writer, self.waiting.next_token(), &record)?;
+        self.waiting.push(record);
+        Ok(())
     }
 
     /// Sends out what was taken, without waiting.
     pub fn flush(&mut self) -> Result<(), ProduceError> {
-        let waiting = self.in_flight.len();
+        let waiting = self.waiting.len();
         self.writer.flush().map_err(|source| ProduceError::Acks { waiting, source })?;
         self.take_acks()
     }
@@ -165,19 +158,19 @@ impl<'a> Producer<'a> {
 
     /// Waits until at most `left` records are without an answer.
     fn wait_until(&mut self, left: usize) -> Result<(), ProduceError> {
-        if self.in_flight.len() <= left {
+        if self.waiting.len() <= left {
             return Ok(());
         }
         let deadline = Instant::now() + self.options.timeout;
         loop {
             let seen = self.log.signal().version();
             self.flush()?;
-            if self.in_flight.len() <= left {
+            if self.waiting.len() <= left {
                 return Ok(());
             }
             let time_left = deadline.saturating_duration_since(Instant::now());
             if time_left.is_zero() {
-                let (waiting, seconds) = (self.in_flight.len(), self.options.timeout.as_secs());
+                let (waiting, seconds) = (self.waiting.len(), self.options.timeout.as_secs());
                 return Err(ProduceError::Timeout { waiting, seconds });
             }
             self.log.signal().wait(seen, time_left.min(Duration::from_millis(50)));
@@ -185,30 +178,32 @@ impl<'a> Producer<'a> {
     }
 
     fn take_acks(&mut self) -> Result<(), ProduceError> {
-        let waiting = self.in_flight.len();
-        self.acks.clear();
-        self.writer.acks(&mut self.acks).map_err(|source| ProduceError::Acks { waiting, source })?;
-        for ack in std::mem::take(&mut self.acks) {
-            let Some(position) = self.in_flight.iter().position(|record| record.token == ack.token) else { continue };
-            let record = self.in_flight.remove(position).expect("the position was just found");
-            match ack.offset {
-                Some(_) => self.sent.acknowledged += 1,
-                None if self.options.resend => {
-                    self.sent.resent += 1;
-                    self.write(record)?;
-                }
-                None => return Err(ProduceError::Unknown { to: record.to }),
-            }
-        }
+        let waiting = self.waiting.len();
+        let mut acks = std::mem::take(&mut self.acks);
+        self.writer.acks(&mut acks).map_err(|source| ProduceError::Acks { waiting, source })?;
+        acks.drain(..).try_for_each(|ack| self.answered(&ack))?;
+        self.acks = acks;
         Ok(())
     }
 
-    fn write(&mut self, record: InFlight) -> Result<(), ProduceError> {
-        let InFlight { token, to, ref key, ref value, time } = record;
-        self.writer.send(to, key, value, time, token).map_err(|source| ProduceError::Send { to, source })?;
-        self.in_flight.push_back(record);
-        Ok(())
+    fn answered(&mut self, ack: &Ack) -> Result<(), ProduceError> {
+        let Some(record) = self.waiting.get(ack.token) else { return Ok(()) };
+        if ack.offset.is_some() {
+            self.sent.acknowledged += 1;
+            self.waiting.answered(ack.token);
+            return Ok(());
+        }
+        if !self.options.resend {
+            return Err(ProduceError::Unknown { to: record.to });
+        }
+        self.sent.resent += 1;
+        send(&mut *self.writer, ack.token, record)
     }
+}
+
+fn send(writer: &mut dyn Writer, token: u64, record: &InFlight) -> Result<(), ProduceError> {
+    let InFlight { to, key, value, time } = record;
+    writer.send(*to, key, value, *time, token).map_err(|source| ProduceError::Send { to: *to, source })
 }
 
 #[cfg(test)]

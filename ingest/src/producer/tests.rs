@@ -46,7 +46,7 @@ fn every_record_stands_by_its_key_once_it_is_finished() {
         let to = producer.send(Topic::Orders, &record, None).unwrap();
         let account = record.account().unwrap().as_str().as_bytes();
         assert_eq!(to.partition, partitioner::partition(account, 4));
-        assert!(producer.in_flight.len() <= 3);
+        assert!(producer.waiting.len() <= 3);
     }
     let sent = producer.finish().unwrap();
     assert_eq!(sent, super::Sent { taken: 100, acknowledged: 100, resent: 0 });
