@@ -124,9 +124,10 @@ impl Pool {
         self.abandon();
     }
 
-    /// Makes the workers leave everything as it is.
+    /// Makes the workers leave everything as it is, and waits for no second machine's snapshot.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
+        self.process.snapshots.hurry();
         self.process.log.signal().notify();
     }
 }
