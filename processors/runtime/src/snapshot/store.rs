@@ -29,6 +29,9 @@ use std::thread::JoinHandle;
 /// Snapshots that may wait to be written; past it whoever takes one waits too.
 const WAITING: usize = 64;
 
+/// The nice value of the thread that makes and writes them: a tenth of a core's time where the machines need the rest.
+const NICE: i32 = 10;
+
 /// A snapshot's place in the store, in the order of restoring: the last is the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name {
@@ -107,7 +110,10 @@ impl Snapshots {
         if writer == SnapshotWriter::Background {
             let (sender, jobs) = sync_channel::<Job>(WAITING);
             let own = inline(snapshots.files.store.another()?);
-            let run = move || jobs.iter().for_each(|job| own.run(job));
+            let run = move || {
+                step_back();
+                jobs.iter().for_each(|job| own.run(job));
+            };
             let thread = std::thread::Builder::new().name("hoga-snapshots".into()).spawn(run)?;
             *snapshots.lock() = Some((sender, thread));
         }
@@ -154,6 +160,7 @@ impl Snapshots {
     fn make(&self, header: format::Header, state: State, marked: u64) -> Result<Option<format::Snapshot>, DriverError> {
         match state {
             State::Taken(state) => Ok(Some(format::Snapshot { header, state })),
+            State::Replica(_) if self.is_hurrying() => Ok(None),
             State::Replica(recipe) => {
                 let sources = Sources { log: &*self.files.log, snapshots: self, recipe: &recipe };
                 replica::snapshot(sources, header, marked)
@@ -213,6 +220,15 @@ impl Snapshots {
 impl Drop for Snapshots {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Gives this thread less of a busy core than the machines have: a record that comes while a large state is made or
+/// written would otherwise wait, at each machine on its way, for a slice of that core's time.
+fn step_back() {
+    // On Linux a process's number that is a thread's means that thread alone.
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::warn!("snapshots are made at the machines' own priority: {error}");
     }
 }
 
