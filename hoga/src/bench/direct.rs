@@ -19,7 +19,6 @@ use hoga_core::records::{
 use hoga_core::{
     Amount, Body, ClientId, Holds, Input, OrderId, Price, Quantity, Record, Settings, Stop, Timestamp, TradeId,
 };
-use std::collections::VecDeque;
 
 /// Both machines.
 pub struct Direct {
@@ -44,7 +43,7 @@ struct Books {
 /// What matching said.
 #[derive(Default)]
 struct Said {
-    waiting: VecDeque<Word>,
+    waiting: Vec<Word>,
     levels: Vec<LevelTotal>,
     records: usize,
 }
@@ -116,10 +115,13 @@ impl Pair for Direct {
         let input = self.input(record, time);
         self.books.begin();
         self.holds.tell(&input, &mut self.books).map_err(stopped)?;
-        while let Some(word) = self.books.said.waiting.pop_front() {
-            self.hear(word).map_err(stopped)?;
-        }
-        Ok(())
+        let mut words = std::mem::take(&mut self.books.said.waiting);
+        let heard = words.iter().try_for_each(|word| self.hear(word)).map_err(stopped);
+        words.clear();
+        // The room is used again.
+        assert!(self.books.said.waiting.is_empty(), "what holds hears of the book asks nothing of it");
+        self.books.said.waiting = words;
+        heard
     }
 
     fn tell_both(&mut self, record: &Record, time: Timestamp) -> Result<(), Failure> {
@@ -143,20 +145,20 @@ impl Pair for Direct {
 }
 
 impl Direct {
-    fn hear(&mut self, word: Word) -> Result<(), Stop> {
+    fn hear(&mut self, word: &Word) -> Result<(), Stop> {
         match word {
             Word::Trade(trade, trade_id) => {
                 self.books.made.trades += 1;
                 self.books.made.volume += trade.quantity.0;
                 self.books.made.applied += 2;
-                for leg in Leg::both(&trade, trade_id) {
+                for leg in Leg::both(trade, *trade_id) {
                     self.holds.tell_leg(&leg, &mut self.books)?;
                 }
                 Ok(())
             }
             Word::Answer(answer, asked) => {
                 self.books.made.applied += 1;
-                self.holds.tell_reply(&Reply::of(&answer, asked.as_ref()), &mut self.books)
+                self.holds.tell_reply(&Reply::of(answer, asked.as_ref()), &mut self.books)
             }
         }
     }
@@ -248,7 +250,7 @@ impl HoldsOut for Books {
         let (account, market) = (self.account(names, held), self.market(names, held));
         let (command, asked) = held.command(account);
         self.made.applied += 1;
-        self.matching.tell_command(market, command, asked.cloned(), names.time(), &mut self.said);
+        self.matching.tell_command(market, &command, asked, names.time(), &mut self.said);
     }
 
     fn rejected(&mut self, event: OrderEvent) {
@@ -265,12 +267,12 @@ impl HoldsOut for Books {
 impl MatchingOut for Said {
     fn trade(&mut self, _: &BookNames<'_>, trade: &Trade, trade_id: TradeId) {
         self.records += 3;
-        self.waiting.push_back(Word::Trade(*trade, trade_id));
+        self.waiting.push(Word::Trade(*trade, trade_id));
     }
 
-    fn answer(&mut self, _: &BookNames<'_>, answer: &Answer, asked: Option<ClientId>) {
+    fn answer(&mut self, _: &BookNames<'_>, answer: &Answer, asked: Option<&ClientId>) {
         self.records += 1;
-        self.waiting.push_back(Word::Answer(*answer, asked));
+        self.waiting.push(Word::Answer(*answer, asked.cloned()));
     }
 
     fn unknown(&mut self, answer: BookAnswer) {

@@ -42,8 +42,11 @@ impl Depth {
         let Changed { levels: changed, totals } = changed;
         if !changed.is_empty() {
             totals.clear();
-            totals.extend(changed.iter().map(|(side, price)| book.level(*side, *price)));
-            let bids = changed.iter().filter(|(side, _)| *side == Side::Buy).count();
+            let mut bids = 0;
+            for &(side, price) in changed {
+                bids += usize::from(side == Side::Buy);
+                totals.push(book.level(side, price));
+            }
             let (bids, asks) = totals.split_at(bids);
             self.updates_since_snapshot += 1;
             self.say(false, bids, asks, names, out);
@@ -55,6 +58,7 @@ impl Depth {
         }
     }
 
+    #[inline]
     fn say(
         &mut self,
         snapshot: bool,

@@ -47,7 +47,7 @@ pub trait MatchingOut {
     /// A trade.
     fn trade(&mut self, names: &Names<'_>, trade: &Trade, trade_id: TradeId);
     /// An answer; `asked` is the command that it answers.
-    fn answer(&mut self, names: &Names<'_>, answer: &Answer, asked: Option<ClientId>);
+    fn answer(&mut self, names: &Names<'_>, answer: &Answer, asked: Option<&ClientId>);
     /// An answer to what names an unknown symbol.
     fn unknown(&mut self, answer: BookAnswer);
     /// Changed levels of a symbol, or a snapshot of them.
@@ -83,7 +83,7 @@ impl MatchingOut for Effects {
         self.emit(Topic::Accounts, names.leg(trade, trade_id, &trade.taker, trade.taker_side, Liquidity::Taker));
     }
 
-    fn answer(&mut self, names: &Names<'_>, answer: &Answer, asked: Option<ClientId>) {
+    fn answer(&mut self, names: &Names<'_>, answer: &Answer, asked: Option<&ClientId>) {
         self.emit(Topic::Accounts, names.answer(answer, asked));
     }
 
@@ -133,11 +133,11 @@ impl Names<'_> {
         }
     }
 
-    fn answer(&self, answer: &Answer, asked: Option<ClientId>) -> BookAnswer {
+    fn answer(&self, answer: &Answer, asked: Option<&ClientId>) -> BookAnswer {
         BookAnswer {
             account: self.accounts.name(answer.account).clone(),
             order_id: answer.order,
-            client_order_id: asked,
+            client_order_id: asked.cloned(),
             symbol: self.instrument.symbol.clone(),
             outcome: answer.outcome,
             reason: answer.reason,

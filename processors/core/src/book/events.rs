@@ -146,6 +146,7 @@ impl Events {
     }
 
     /// Empties it and sets where it is full.
+    #[inline]
     pub fn reset(&mut self, bound: usize) {
         self.list.clear();
         self.touched.clear();
@@ -154,18 +155,21 @@ impl Events {
     }
 
     /// Adds a trade.
+    #[inline]
     pub fn trade(&mut self, trade: Trade) {
         self.weight += 3;
         self.list.push(Event::Trade(trade));
     }
 
     /// Adds an answer.
+    #[inline]
     pub fn answer(&mut self, answer: Answer) {
         self.weight += 1;
         self.list.push(Event::Answer(answer));
     }
 
     /// Notes that the level changed.
+    #[inline]
     pub fn touch(&mut self, side: Side, price: Price) {
         if self.touched.last() != Some(&(side, price)) {
             self.touched.push((side, price));
@@ -173,6 +177,7 @@ impl Events {
     }
 
     /// Whether a book has to keep the rest back.
+    #[inline]
     pub fn is_full(&self) -> bool {
         self.weight >= self.bound
     }
@@ -188,16 +193,19 @@ impl Events {
     }
 
     /// The events.
+    #[inline]
     pub fn list(&self) -> &[Event] {
         &self.list
     }
 
-    /// Takes the events out; what they weigh still counts, and the changed levels stay.
-    pub fn drain(&mut self) -> std::vec::Drain<'_, Event> {
-        self.list.drain(..)
+    /// The events were told and go; what they weigh still counts, and the changed levels stay.
+    #[inline]
+    pub fn told(&mut self) {
+        self.list.clear();
     }
 
     /// The levels that changed, each once: bids best first, then asks best first.
+    #[inline]
     pub fn levels(&mut self) -> &[(Side, Price)] {
         if self.touched.len() > 1 {
             // Bids fall: the complement of a number falls as it rises.

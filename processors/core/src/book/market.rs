@@ -17,11 +17,24 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// A command and its id, for the answer; placements and what nobody asked for have none.
+/// A command that waits and its id, for the answer; placements and what nobody asked for have none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Task {
     pub(super) command: Command,
     pub(super) asked: Option<ClientId>,
+}
+
+/// A command that comes: it is kept only if it has to wait, which few have to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) command: &'a Command,
+    pub(super) id: Option<&'a ClientId>,
+}
+
+impl Asked<'_> {
+    fn kept(self) -> Task {
+        Task { command: self.command.clone(), asked: self.id.cloned() }
+    }
 }
 
 /// A symbol.
@@ -63,10 +76,10 @@ impl<B: Book> Market<B> {
         self.book.is_busy() || !self.backlog.is_empty()
     }
 
-    /// Does what is to be done until `room` records are emitted, then tells the depth. A new task goes last.
+    /// Does what is to be done until `room` records are emitted, then tells the depth. What comes goes last.
     pub(super) fn work(
         &mut self,
-        task: Option<Task>,
+        asked: Option<Asked<'_>>,
         room: usize,
         shared: &mut Shared<'_>,
         out: &mut impl MatchingOut,
@@ -74,10 +87,10 @@ impl<B: Book> Market<B> {
         shared.events.reset(room);
         let was = self.book.phase();
         if self.is_busy() || shared.events.is_full() {
-            self.backlog.extend(task);
+            self.backlog.extend(asked.map(Asked::kept));
             self.go_on(shared, out);
-        } else if let Some(task) = task {
-            self.carry_out(task, shared, out);
+        } else if let Some(asked) = asked {
+            self.carry_out(asked, shared, out);
         }
         let opened = was != Phase::Open && self.book.phase() == Phase::Open;
         let names = Names { instrument: &self.instrument, accounts: shared.accounts, time: shared.time };
@@ -86,31 +99,35 @@ impl<B: Book> Market<B> {
     }
 
     /// Goes on with what was begun, and then with what waits.
+    #[cold]
     fn go_on(&mut self, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
         self.book.advance(shared.events);
         self.emit(None, shared, out);
         while !self.book.is_busy() && !shared.events.is_full() {
             let Some(task) = self.backlog.pop_front() else { break };
-            self.carry_out(task, shared, out);
+            self.carry_out(Asked { command: &task.command, id: task.asked.as_ref() }, shared, out);
         }
     }
 
-    fn carry_out(&mut self, task: Task, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
-        self.book.apply(&task.command, shared.events);
-        self.emit(task.asked, shared, out);
+    #[inline]
+    fn carry_out(&mut self, asked: Asked<'_>, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
+        self.book.apply(asked.command, shared.events);
+        self.emit(asked.id, shared, out);
     }
 
-    fn emit(&self, mut asked: Option<ClientId>, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
+    #[inline]
+    fn emit(&self, mut asked: Option<&ClientId>, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
         let names = Names { instrument: &self.instrument, accounts: shared.accounts, time: shared.time };
-        for event in shared.events.drain() {
+        for event in shared.events.list() {
             match event {
-                Event::Answer(answer) => out.answer(&names, &answer, asked.take()),
+                Event::Answer(answer) => out.answer(&names, answer, asked.take()),
                 Event::Trade(trade) => {
                     *shared.trades += 1;
-                    out.trade(&names, &trade, TradeId::new(shared.partition, *shared.trades));
+                    out.trade(&names, trade, TradeId::new(shared.partition, *shared.trades));
                 }
             }
         }
+        shared.events.told();
         assert!(asked.is_none(), "a command went without an answer");
     }
 }

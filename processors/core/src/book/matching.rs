@@ -13,7 +13,7 @@
 
 use crate::book::emit::{Accounts, MatchingOut};
 use crate::book::events::{Events, STEP_WEIGHT};
-use crate::book::market::{Market, Shared, Task};
+use crate::book::market::{Asked, Market, Shared, Task};
 use crate::book::order::{AccountIndex, Command};
 use crate::book::{Book, FastBook, LevelTotal, commands, saved};
 use crate::ids::{AccountId, AssetCode, ClientId, Symbol};
@@ -137,7 +137,7 @@ impl<B: Book> Matching<B> {
             return Ok(());
         };
         let command = commands::place(held, account, &self.markets[at].instrument)?;
-        self.submit(at, Task { command, asked: None }, time, out);
+        self.submit(at, Asked { command: &command, id: None }, time, out);
         Ok(())
     }
 
@@ -154,7 +154,7 @@ impl<B: Book> Matching<B> {
             return Ok(());
         };
         let command = commands::amend(held, account, &self.markets[at].instrument)?;
-        self.submit(at, Task { command, asked: Some(held.client_order_id.clone()) }, time, out);
+        self.submit(at, Asked { command: &command, id: Some(&held.client_order_id) }, time, out);
         Ok(())
     }
 
@@ -164,15 +164,16 @@ impl<B: Book> Matching<B> {
             return out.unknown(unknown_command(held));
         };
         let command = commands::cancel(held, account);
-        self.submit(at, Task { command, asked: Some(held.client_order_id.clone()) }, time, out);
+        self.submit(at, Asked { command: &command, id: Some(&held.client_order_id) }, time, out);
     }
 
     /// A command comes to its symbol: behind what waits there.
-    fn submit(&mut self, at: usize, task: Task, time: Timestamp, out: &mut impl MatchingOut) {
-        self.work(at, Some(task), time, out);
+    #[inline]
+    fn submit(&mut self, at: usize, asked: Asked<'_>, time: Timestamp, out: &mut impl MatchingOut) {
+        self.work(at, Some(asked), time, out);
     }
 
-    fn work(&mut self, at: usize, task: Option<Task>, time: Timestamp, out: &mut impl MatchingOut) {
+    fn work(&mut self, at: usize, asked: Option<Asked<'_>>, time: Timestamp, out: &mut impl MatchingOut) {
         let market = &mut self.markets[at];
         let mut shared = Shared {
             accounts: &self.accounts,
@@ -183,7 +184,7 @@ impl<B: Book> Matching<B> {
             totals: &mut self.totals,
             time,
         };
-        market.work(task, self.room.saturating_sub(out.records()), &mut shared, out);
+        market.work(asked, self.room.saturating_sub(out.records()), &mut shared, out);
         let symbol = &market.instrument.symbol;
         if market.is_busy() {
             self.busy.insert(symbol.clone());
@@ -192,11 +193,19 @@ impl<B: Book> Matching<B> {
         }
     }
 
+    /// What goes before every record: ends of days, and what earlier records left.
+    #[inline]
+    fn catch_up(&mut self, time: Timestamp, out: &mut impl MatchingOut) {
+        if time >= self.next_day_end {
+            self.end_days(time);
+        }
+        if !self.busy.is_empty() {
+            self.drain(time, out);
+        }
+    }
+
     /// Goes on with what earlier records left, as far as the bound allows.
     fn drain(&mut self, time: Timestamp, out: &mut impl MatchingOut) {
-        if self.busy.is_empty() {
-            return;
-        }
         let waiting: Vec<Symbol> = self.busy.iter().cloned().collect();
         for symbol in waiting {
             if out.records() >= self.room {
@@ -208,9 +217,6 @@ impl<B: Book> Matching<B> {
 
     /// Queues the end of the day for every symbol that has a new date.
     fn end_days(&mut self, time: Timestamp) {
-        if time < self.next_day_end {
-            return;
-        }
         for market in &mut self.markets {
             let day = market.instrument.day(time);
             if day > market.day {
@@ -235,8 +241,7 @@ impl<B: Book> Matching<B> {
             Body::Record(record) => record,
             Body::Malformed { reason, .. } => return Err(at(Stop(format!("the record does not decode: {reason}")))),
         };
-        self.end_days(input.time);
-        self.drain(input.time, out);
+        self.catch_up(input.time, out);
         let outcome = self.on_record(record, input.time, out);
         assert!(out.records() <= MAX_EFFECTS, "{} effects of one record", out.records());
         outcome.map_err(at)
@@ -256,14 +261,13 @@ impl<B: Book> Matching<B> {
     pub fn tell_command(
         &mut self,
         market: usize,
-        command: Command,
-        asked: Option<ClientId>,
+        command: &Command,
+        asked: Option<&ClientId>,
         time: Timestamp,
         out: &mut impl MatchingOut,
     ) {
-        self.end_days(time);
-        self.drain(time, out);
-        self.submit(market, Task { command, asked }, time, out);
+        self.catch_up(time, out);
+        self.submit(market, Asked { command, id: asked }, time, out);
     }
 
     fn on_record(&mut self, record: &Record, time: Timestamp, out: &mut impl MatchingOut) -> Result<(), Stop> {
@@ -275,7 +279,7 @@ impl<B: Book> Matching<B> {
                 let Some(at) = self.by_symbol.get(&change.symbol).copied() else {
                     return Err(Stop(format!("phase of {}, which is not listed here", change.symbol)));
                 };
-                self.submit(at, Task { command: Command::Enter(change.phase), asked: None }, time, out);
+                self.submit(at, Asked { command: &Command::Enter(change.phase), id: None }, time, out);
             }
             Record::AssetListing(listing) => self.list_asset(listing)?,
             Record::InstrumentListing(listing) => self.list(listing, time)?,
