@@ -209,7 +209,8 @@ impl HoldsOut for Books {
     fn step(&mut self, _: &Names<'_>, step: &Step<'_>) {
         let order = step.order;
         self.made.events += 1;
-        self.kept.steps.push(OrderStep {
+        // Made in its place, where a push would make it and then move it there.
+        self.kept.steps.extend(std::iter::once_with(|| OrderStep {
             id: order.id,
             account: order.account,
             instrument: order.instrument,
@@ -229,7 +230,7 @@ impl HoldsOut for Books {
             fee: order.fees.charged(),
             held: order.held,
             fill: step.fill,
-        });
+        }));
     }
 
     fn entry(&mut self, _: &Names<'_>, entry: &Entry<'_>) {

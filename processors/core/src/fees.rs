@@ -35,6 +35,7 @@ impl FeeMeter {
     }
 
     /// Charged so far, in minor units of the quote.
+    #[inline]
     pub fn charged(&self) -> i64 {
         self.charged
     }
@@ -59,6 +60,7 @@ impl FeeMeter {
     }
 
     /// As [`Self::most`]; `None` when it does not fit.
+    #[inline]
     pub fn checked_most(&self, notional: i128, ppm: u32) -> Option<i64> {
         self.after(notional, ppm).map(|(_, fee)| fee)
     }
@@ -75,26 +77,39 @@ impl FeeMeter {
     }
 
     /// The meter after a fill, and the fill's fee; `None` when the sum does not fit.
+    #[inline]
     fn after(self, notional: i128, ppm: u32) -> Option<(Self, i64)> {
         assert!(notional >= 0, "a notional is not negative, got {notional}");
-        let exact = notional.checked_mul(i128::from(ppm))?;
-        // What the last rounding took too much pays for this fill first.
-        let due = exact - i128::from(self.rounded_up_by);
-        let fee = if due <= 0 { 0 } else { div_up(due) };
-        let rounded_up_by = u32::try_from(fee * FEE_UNIT - due).expect("less than one unit is rounded");
-        let fee = i64::try_from(fee).ok()?;
+        // Nearly all fees fit 64 bits, whose arithmetic is many times faster.
+        let narrow = i64::try_from(notional).ok().and_then(|notional| notional.checked_mul(ppm.into()));
+        let (fee, rounded_up_by) = match narrow {
+            Some(exact) => self.round(exact),
+            None => self.round_wide(notional.checked_mul(i128::from(ppm))?)?,
+        };
         let next = Self { charged: self.charged.checked_add(fee)?, rounded_up_by };
         debug_assert!(i128::from(rounded_up_by) < FEE_UNIT, "invariant 1");
         Some((next, fee))
     }
-}
 
-/// `numerator` ÷ FEE_UNIT, rounded up; `numerator` is above zero.
-fn div_up(numerator: i128) -> i128 {
-    // Nearly all fees fit 64 bits, whose division is many times faster.
-    match u64::try_from(numerator) {
-        Ok(small) => i128::from(small.div_ceil(FEE_UNIT as u64)),
-        Err(_) => (numerator - 1) / FEE_UNIT + 1,
+    /// The fee for so many millionths of a minor unit (zero or more), and what rounding it up takes too much. What the
+    /// last rounding took too much pays first.
+    #[inline]
+    fn round(self, exact: i64) -> (i64, u32) {
+        const UNIT: u64 = FEE_UNIT as u64;
+        let (exact, paid) = (exact.unsigned_abs(), u64::from(self.rounded_up_by));
+        let fee = exact.saturating_sub(paid).div_ceil(UNIT);
+        // Below 2^63 and two units: nothing here wraps.
+        let rounded_up_by = u32::try_from(fee * UNIT + paid - exact).expect("less than one unit is rounded");
+        (i64::try_from(fee).expect("a millionth of 63 bits"), rounded_up_by)
+    }
+
+    /// As [`Self::round`], for what does not fit 64 bits; `None` where the fee does not.
+    #[cold]
+    fn round_wide(self, exact: i128) -> Option<(i64, u32)> {
+        let due = exact - i128::from(self.rounded_up_by);
+        let fee = if due <= 0 { 0 } else { (due - 1) / FEE_UNIT + 1 };
+        let rounded_up_by = u32::try_from(fee * FEE_UNIT - due).expect("less than one unit is rounded");
+        Some((i64::try_from(fee).ok()?, rounded_up_by))
     }
 }
 
@@ -133,6 +148,19 @@ mod tests {
         assert_eq!(FeeMeter::default().checked_most(i128::MAX, 2), None);
         assert_eq!(FeeMeter::default().checked_most(i128::from(i64::MAX) + 1, 1_000_000), None);
         assert_eq!(FeeMeter::default().checked_most(i128::from(i64::MAX), 1_000_000), Some(i64::MAX));
+    }
+
+    #[test]
+    fn narrow_and_wide_arithmetic_round_alike() {
+        let fees = [0, 1, 2, 1_000_000, i64::MAX / 1_000_000];
+        let exact = fees.iter().flat_map(|fee| [-2, -1, 0, 1, 2].map(|by| i128::from(*fee) * FEE_UNIT + by));
+        let exact = exact.chain([i64::MAX - 1, i64::MAX].map(i128::from));
+        for exact in exact.filter_map(|exact| i64::try_from(exact).ok()).filter(|exact| *exact >= 0) {
+            for rounded_up_by in [0, 1, 2, 999_998, 999_999] {
+                let meter = FeeMeter { charged: 0, rounded_up_by };
+                assert_eq!(meter.round_wide(exact.into()), Some(meter.round(exact)), "{exact} after {rounded_up_by}");
+            }
+        }
     }
 
     proptest! {

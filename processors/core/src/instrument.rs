@@ -213,6 +213,7 @@ impl Instrument {
     }
 
     /// A price in ticks, if it is a whole number of them.
+    #[inline]
     pub fn price(&self, value: Decimal) -> Option<Price> {
         value.exact_div(self.tick).map(Price)
     }
@@ -223,6 +224,7 @@ impl Instrument {
     }
 
     /// A quantity in lots, if it is a whole number of them.
+    #[inline]
     pub fn quantity(&self, value: Decimal) -> Option<Quantity> {
         value.exact_div(self.lot).map(Quantity)
     }
@@ -233,6 +235,7 @@ impl Instrument {
     }
 
     /// An amount in minor units of the quote, if it is a whole number of them.
+    #[inline]
     pub fn quote_amount(&self, value: Decimal) -> Option<Amount> {
         value.to_units(self.quote_digits).map(Amount)
     }
@@ -243,22 +246,26 @@ impl Instrument {
     }
 
     /// A quantity in minor units of the base, if that fits.
+    #[inline]
     pub fn base_amount(&self, quantity: Quantity) -> Option<Amount> {
         quantity.0.checked_mul(self.lot_value).map(Amount)
     }
 
     /// Price × quantity in minor units of the quote; panics when it does not fit, for what was bounded before.
     #[track_caller]
-    pub fn notional(&self, price: Price, quantity: Quantity) -> i128 {
+    pub fn notional(&self, price: Price, quantity: Quantity) -> i64 {
         self.checked_notional(price, quantity).expect("a notional that was checked fits")
     }
 
     /// As [`Self::notional`]; `None` when it does not fit.
-    pub fn checked_notional(&self, price: Price, quantity: Quantity) -> Option<i128> {
-        (i128::from(price.0) * i128::from(quantity.0)).checked_mul(i128::from(self.tick_value))
+    #[inline]
+    pub fn checked_notional(&self, price: Price, quantity: Quantity) -> Option<i64> {
+        // A tick value is at least 1: where price × quantity does not fit, the whole product does not either.
+        price.0.checked_mul(quantity.0)?.checked_mul(self.tick_value)
     }
 
     /// Whether the price is inside the instrument's band, ends included.
+    #[inline]
     pub fn in_band(&self, price: Price) -> bool {
         self.min_price.is_none_or(|min| price >= min) && self.max_price.is_none_or(|max| price <= max)
     }
@@ -389,6 +396,25 @@ mod tests {
         let widest = listed(|l| (l.tick, l.lot) = (MAX_STEP, decimal("1"))).unwrap();
         assert!(widest.price_decimal(Price(i64::MIN)).in_range());
         assert_eq!(widest.checked_notional(Price(i64::MAX), Quantity(i64::MAX)), None);
+    }
+
+    #[test]
+    fn a_notional_is_the_exact_product_wherever_that_fits() {
+        let steps = [("1", "1"), ("1000", "0.001"), ("7", "1"), ("100000000", "100000000")];
+        let instruments = steps.map(|(tick, lot)| listed(|l| (l.tick, l.lot) = (decimal(tick), decimal(lot))).unwrap());
+        for instrument in instruments {
+            let value = i128::from(instrument.tick_value);
+            let most = i64::MAX / instrument.tick_value;
+            let small = [0, 1, 2, 3, 7, 1 << 31, 3_037_000_499, 3_037_000_500];
+            let large = [most / 3, most - 1, most, most.saturating_add(1), i64::MAX - 1, i64::MAX];
+            let factors = small.iter().chain(&large).copied();
+            for (price, quantity) in factors.clone().flat_map(|p| factors.clone().map(move |q| (p, q))) {
+                let wide = (i128::from(price) * i128::from(quantity)).checked_mul(value);
+                let fits = wide.and_then(|product| i64::try_from(product).ok());
+                let notional = instrument.checked_notional(Price(price), Quantity(quantity));
+                assert_eq!(notional, fits, "{price} x {quantity} x {value}");
+            }
+        }
     }
 
     #[test]

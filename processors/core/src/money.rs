@@ -55,12 +55,14 @@ impl Decimal {
     }
 
     /// The count of units of 10^-`digits`, if it is whole and fits.
+    #[inline]
     pub fn to_units(self, digits: u8) -> Option<i64> {
         self.exact_div(Self(unit_of(digits)))
     }
 
     /// How many times `step` goes into this value, if it does so exactly and the count fits an `i64`.
     /// `step` is above zero.
+    #[inline]
     pub fn exact_div(self, step: Self) -> Option<i64> {
         assert!(step.0 > 0, "a step is above zero, got {step}");
         if let (Ok(value), Ok(step)) = (i64::try_from(self.0), i64::try_from(step.0)) {

@@ -18,11 +18,10 @@ pub(super) fn place(held: &HeldOrder, account: AccountIndex, instrument: &Instru
     let price = held.price.map(|value| price(instrument, value)).transpose().map_err(|what| broken(&what))?;
     let quantity = held.quantity.map(|value| quantity(instrument, value)).transpose().map_err(|what| broken(&what))?;
     let amount = held.amount.map(|value| amount(instrument, value)).transpose().map_err(|what| broken(&what))?;
-    if let (Some(price), Some(quantity)) = (price, quantity) {
-        let notional = instrument.checked_notional(price, quantity);
-        if notional.is_none_or(|notional| i64::try_from(notional).is_err()) {
-            return Err(broken("a notional beyond 2^63 minor units"));
-        }
+    if let (Some(price), Some(quantity)) = (price, quantity)
+        && instrument.checked_notional(price, quantity).is_none()
+    {
+        return Err(broken("a notional beyond 2^63 minor units"));
     }
     Ok(Command::Place(NewOrder {
         id: held.order_id,

@@ -12,6 +12,7 @@ use super::orders::{Change, Order, Pending};
 use super::out::{HoldsOut, Step};
 use super::replies::Reply;
 use crate::book::Leaves;
+use crate::ids::ClientId;
 use crate::money::{Decimal, Price, Quantity};
 use crate::records::{BookOutcome, CommandKind, CommandRefused, OrderEventKind, OrderStatus, Reason};
 
@@ -137,12 +138,18 @@ impl Holds {
     }
 
     /// The order is open for what the book says.
+    #[inline]
     fn check_leaves(&self, slot: u32, reply: &Reply<'_>) -> Result<(), String> {
         let order = self.orders.get(slot);
         let Some(open) = order.open() else { return Ok(()) };
         if reply.leaves == Some(Leaves::Lots(open)) && !open.is_zero() {
             return Ok(());
         }
+        self.leaves_differ(order, open, reply)
+    }
+
+    #[cold]
+    fn leaves_differ(&self, order: &Order, open: Quantity, reply: &Reply<'_>) -> Result<(), String> {
         let instrument = &self.listings.get(order.instrument).instrument;
         let said = match reply.leaves {
             Some(Leaves::Lots(lots)) => instrument.quantity_decimal(lots).to_string(),
@@ -160,21 +167,26 @@ impl Holds {
     }
 }
 
+#[inline]
 fn check_reply(order: &Order, reply: &Reply<'_>) -> Result<(), String> {
     if !order.is_open() && reply.outcome != BookOutcome::Refused {
         return Err(format!("the order is {}", order.status));
     }
     let first = order.pending.first().map(|pending| &pending.client_id);
     match reply.asked {
-        Some(id) if first != Some(id) => {
-            let waiting = first.map_or("nothing".into(), |first| format!("{first} first"));
-            Err(format!("it answers {id}, but {waiting} waits for an answer"))
-        }
+        Some(id) if first != Some(id) => answers_another(id, first),
         _ => Ok(()),
     }
 }
 
+#[cold]
+fn answers_another(id: &ClientId, first: Option<&ClientId>) -> Result<(), String> {
+    let waiting = first.map_or("nothing".into(), |first| format!("{first} first"));
+    Err(format!("it answers {id}, but {waiting} waits for an answer"))
+}
+
 /// Limit and total after a change; `None` for a cancel.
+#[inline]
 fn after(order: &Order, change: &Change) -> Option<(Option<Price>, Option<Quantity>)> {
     match *change {
         Change::Amend { price, quantity } => Some((price.or(order.price), quantity.or(order.quantity))),

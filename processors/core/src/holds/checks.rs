@@ -41,59 +41,65 @@ pub struct CheckedChange {
     pub raise: i64,
 }
 
-/// How often `step` goes into a value that has to be a multiple of it: `Ok(None)` where the count does not fit,
-/// `Err` with the nearest multiples where it is none.
-fn count(value: Decimal, step: Decimal) -> Result<Option<i64>, String> {
-    if let Some(count) = value.exact_div(step) {
-        return Ok(Some(count));
+/// How many ticks, lots or minor units a decimal is, if there is one. `None` inside is what does not fit.
+type Count = Option<Option<i64>>;
+
+/// Counts of an order's decimals.
+struct Counts {
+    price: Count,
+    quantity: Count,
+    amount: Count,
+}
+
+#[inline]
+fn ticks(instrument: &Instrument, price: Option<Decimal>) -> Result<Count, Refusal> {
+    count(price, instrument.tick, Reason::OffTick, "tick")
+}
+
+#[inline]
+fn lots(instrument: &Instrument, quantity: Option<Decimal>) -> Result<Count, Refusal> {
+    count(quantity, instrument.lot, Reason::OffLot, "lot")
+}
+
+fn units(amount: Option<Decimal>, unit: Decimal) -> Result<Count, Refusal> {
+    count(amount, unit, Reason::OffUnit, "minor unit")
+}
+
+/// How often `step` goes into a value that has to be a multiple of it.
+#[inline]
+fn count(value: Option<Decimal>, step: Decimal, reason: Reason, unit: &str) -> Result<Count, Refusal> {
+    let Some(value) = value else { return Ok(None) };
+    match value.exact_div(step) {
+        Some(count) => Ok(Some(Some(count))),
+        None => uncounted(value, step, reason, unit),
     }
+}
+
+/// A value that is a multiple too large to be counted, or none.
+#[cold]
+fn uncounted(value: Decimal, step: Decimal, reason: Reason, unit: &str) -> Result<Count, Refusal> {
     if value.0 % step.0 == 0 {
-        return Ok(None);
+        return Ok(Some(None));
     }
     let below = Decimal(value.0 - value.0 % step.0);
     let above = Decimal(below.0.saturating_add(step.0));
-    Err(if below.is_positive() { format!("nearest {below} and {above}") } else { format!("nearest {above}") })
+    let nearest = if below.is_positive() { format!("{below} and {above}") } else { above.to_string() };
+    refuse(reason, || format!("{value} is not on the {step} {unit}; nearest {nearest}"))
 }
 
-/// Counts of an order's or amend's decimals. `None` inside is what does not fit.
-struct Counts {
-    price: Option<Option<i64>>,
-    quantity: Option<Option<i64>>,
-    amount: Option<Option<i64>>,
-}
-
-fn counts(
-    instrument: &Instrument,
-    price: Option<Decimal>,
-    quantity: Option<Decimal>,
-    amount: Option<Decimal>,
-) -> Result<Counts, Refusal> {
-    let count_of = |value: Option<Decimal>, step: Decimal, reason: Reason, unit: &str| match value {
-        None => Ok(None),
-        Some(value) => match count(value, step) {
-            Ok(count) => Ok(Some(count)),
-            Err(nearest) => refuse(reason, || format!("{value} is not on the {step} {unit}; {nearest}")),
-        },
-    };
-    let unit = Decimal::from_units(1, instrument.quote_digits);
-    Ok(Counts {
-        price: count_of(price, instrument.tick, Reason::OffTick, "tick")?,
-        quantity: count_of(quantity, instrument.lot, Reason::OffLot, "lot")?,
-        amount: count_of(amount, unit, Reason::OffUnit, "minor unit")?,
-    })
-}
-
-fn positive(values: [(&'static str, Option<Decimal>); 3]) -> Result<(), Refusal> {
-    for (what, value) in values {
-        if let Some(value) = value.filter(|v| !v.is_positive()) {
-            return refuse(Reason::InvalidCombination, || format!("{what} {value} is not above zero"));
+#[inline]
+fn positive(what: &'static str, value: Option<Decimal>) -> Result<(), Refusal> {
+    match value {
+        Some(value) if !value.is_positive() => {
+            refuse(Reason::InvalidCombination, || format!("{what} {value} is not above zero"))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// What fits 64 bits of its unit.
-fn fits(value: Option<Option<i64>>, what: &str) -> Result<Option<i64>, Refusal> {
+#[inline]
+fn fits(value: Count, what: &str) -> Result<Option<i64>, Refusal> {
     match value {
         Some(None) => too_large(what),
         Some(Some(count)) => Ok(Some(count)),
@@ -105,17 +111,23 @@ fn too_large<T>(what: &str) -> Result<T, Refusal> {
     refuse(Reason::TooLarge, || format!("{what} is beyond 2^63 units; split it into smaller ones"))
 }
 
-fn in_band(instrument: &Instrument, price: Option<Decimal>) -> Result<(), Refusal> {
-    let Some(price) = price else { return Ok(()) };
-    let low = instrument.min_price.map(|p| instrument.price_decimal(p));
-    let high = instrument.max_price.map(|p| instrument.price_decimal(p));
-    if low.is_some_and(|low| price < low) || high.is_some_and(|high| price > high) {
-        let end = |end: Option<Decimal>| end.map_or("any".into(), |end| end.to_string());
-        return refuse(Reason::OutOfBand, || {
-            format!("price {price} is outside the band from {} to {}", end(low), end(high))
-        });
+/// Whether a price above zero, of so many ticks, is inside the band.
+#[inline]
+fn in_band(instrument: &Instrument, price: Option<Decimal>, ticks: Count) -> Result<(), Refusal> {
+    let (Some(price), Some(ticks)) = (price, ticks) else { return Ok(()) };
+    let inside = match ticks {
+        Some(ticks) => instrument.in_band(Price(ticks)),
+        // More ticks than can be counted are above every band that ends.
+        None => instrument.max_price.is_none(),
+    };
+    if inside {
+        return Ok(());
     }
-    Ok(())
+    refuse(Reason::OutOfBand, || {
+        let end = |end: Option<Price>| end.map_or("any".into(), |end| instrument.price_decimal(end).to_string());
+        let (low, high) = (end(instrument.min_price), end(instrument.max_price));
+        format!("price {price} is outside the band from {low} to {high}")
+    })
 }
 
 /// Whether the order is one of the table in [`PlaceOrder`].
@@ -138,7 +150,9 @@ fn combination(order: &PlaceOrder) -> Result<(), Refusal> {
     if order.post_only && (order.order_type != T::Limit || immediate) {
         return refuse(Reason::InvalidCombination, || "post-only goes with LIMIT and GTC or DAY".to_string());
     }
-    positive([("price", order.price), ("quantity", order.quantity), ("amount", order.amount)])
+    positive("price", order.price)?;
+    positive("quantity", order.quantity)?;
+    positive("amount", order.amount)
 }
 
 impl Listed {
@@ -160,8 +174,13 @@ impl Holds {
         };
         let listed = self.listings.get(index);
         combination(place)?;
-        let counts = counts(&listed.instrument, place.price, place.quantity, place.amount)?;
-        in_band(&listed.instrument, place.price)?;
+        let instrument = &listed.instrument;
+        let counts = Counts {
+            price: ticks(instrument, place.price)?,
+            quantity: lots(instrument, place.quantity)?,
+            amount: units(place.amount, Decimal::from_units(1, instrument.quote_digits))?,
+        };
+        in_band(instrument, place.price, counts.price)?;
         let order = self.build(account, index, place, &counts)?;
         let need = check_size(listed, &order, None)?;
         let asset = listed.pays(order.side);
@@ -210,12 +229,12 @@ impl Holds {
         let (Some(price), Some(quantity)) = (order.price, order.quantity) else { return Ok(()) };
         let notional = listed.instrument.notional(price, quantity);
         let least = listed.instrument.min_notional;
-        if notional >= i128::from(least.0) {
+        if notional >= least.0 {
             return Ok(());
         }
         let quote = self.ledger.asset(listed.quote);
         refuse(Reason::BelowMinNotional, || {
-            let (notional, least) = (quote.decimal(notional), quote.decimal(i128::from(least.0)));
+            let (notional, least) = (quote.decimal(notional.into()), quote.decimal(i128::from(least.0)));
             format!("price x quantity is {notional} {0}, the least is {least} {0}", quote.code)
         })
     }
@@ -254,12 +273,13 @@ impl Holds {
         if price.is_none() && quantity.is_none() {
             return refuse(Reason::InvalidCombination, || "an amend gives a price, a quantity, or both".to_string());
         }
-        positive([("price", price), ("quantity", quantity), ("amount", None)])?;
-        let counts = counts(instrument, price, quantity, None)?;
-        in_band(instrument, price)?;
+        positive("price", price)?;
+        positive("quantity", quantity)?;
+        let (ticks, lots) = (ticks(instrument, price)?, lots(instrument, quantity)?);
+        in_band(instrument, price, ticks)?;
         let change = Change::Amend {
-            price: fits(counts.price, "the price")?.map(Price),
-            quantity: fits(counts.quantity, "the quantity")?.map(Quantity),
+            price: fits(ticks, "the price")?.map(Price),
+            quantity: fits(lots, "the quantity")?.map(Quantity),
         };
         self.check_change(slot, change)
     }
@@ -268,9 +288,9 @@ impl Holds {
     pub(super) fn check_reduce(&self, slot: u32, by: Decimal) -> Result<CheckedChange, Refusal> {
         let order = self.orders.get(slot);
         check_limit(order)?;
-        positive([("price", None), ("quantity", Some(by)), ("amount", None)])?;
-        let counts = counts(&self.listings.get(order.instrument).instrument, None, Some(by), None)?;
-        let by = fits(counts.quantity, "the quantity")?.expect("a reduction has a quantity");
+        positive("quantity", Some(by))?;
+        let lots = lots(&self.listings.get(order.instrument).instrument, Some(by))?;
+        let by = fits(lots, "the quantity")?.expect("a reduction has a quantity");
         self.check_change(slot, Change::Reduce(Quantity(by)))
     }
 
@@ -309,13 +329,9 @@ impl Holds {
         let Some(index) = self.ledger.find_asset(code) else {
             return refuse(Reason::UnknownAsset, || format!("{code} is not listed"));
         };
-        positive([("price", None), ("quantity", None), ("amount", Some(amount))])?;
-        let unit = self.ledger.asset(index).unit();
-        match count(amount, unit) {
-            Ok(Some(units)) => Ok((index, units)),
-            Ok(None) => too_large("the amount"),
-            Err(nearest) => refuse(Reason::OffUnit, || format!("{amount} is not on the {unit} minor unit; {nearest}")),
-        }
+        positive("amount", Some(amount))?;
+        let units = units(Some(amount), self.ledger.asset(index).unit())?;
+        Ok((index, fits(units, "the amount")?.expect("a transfer has an amount")))
     }
 
     /// Checks that a balance can take a deposit.
@@ -339,7 +355,7 @@ fn check_limit(order: &Order) -> Result<(), Refusal> {
 /// for it fits.
 fn check_size(listed: &Listed, order: &Order, more: Option<&Change>) -> Result<i64, Refusal> {
     match order.need_with(more, &listed.instrument) {
-        Some(need) if order.products_fit(more, &listed.instrument) => Ok(need),
-        _ => too_large("price x quantity"),
+        Some(need) => Ok(need),
+        None => too_large("price x quantity"),
     }
 }

@@ -27,6 +27,7 @@ pub struct Balance {
 
 impl Balance {
     /// What can be withdrawn or held.
+    #[inline]
     pub fn available(self) -> i128 {
         self.total - i128::from(self.held)
     }
@@ -98,10 +99,12 @@ pub struct Account {
 
 impl Account {
     /// What it has of an asset.
+    #[inline]
     pub fn balance(&self, asset: u32) -> Balance {
         self.balances.iter().find(|(a, _)| *a == asset).map(|(_, balance)| *balance).unwrap_or_default()
     }
 
+    #[inline]
     fn balance_mut(&mut self, asset: u32) -> &mut Balance {
         let place = self.balances.iter().position(|(a, _)| *a == asset).unwrap_or_else(|| {
             self.balances.push((asset, Balance::default()));
@@ -155,16 +158,19 @@ impl Ledger {
     }
 
     /// The account of that index.
+    #[inline]
     pub fn account(&self, index: u32) -> &Account {
         &self.accounts[index as usize]
     }
 
     /// The account of that index.
+    #[inline]
     pub fn account_mut(&mut self, index: u32) -> &mut Account {
         &mut self.accounts[index as usize]
     }
 
     /// The asset of that index.
+    #[inline]
     pub fn asset(&self, index: u32) -> &Asset {
         &self.assets[index as usize]
     }

@@ -58,6 +58,7 @@ impl Listings {
     }
 
     /// The instrument of that index.
+    #[inline]
     pub fn get(&self, index: u32) -> &Listed {
         &self.instruments[index as usize]
     }

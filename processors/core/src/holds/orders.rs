@@ -91,6 +91,7 @@ pub struct Order {
 
 impl Order {
     /// Whether the book may still trade it.
+    #[inline]
     pub fn is_open(&self) -> bool {
         matches!(self.status, OrderStatus::Pending | OrderStatus::New | OrderStatus::PartiallyFilled)
     }
@@ -122,11 +123,13 @@ impl Order {
     }
 
     /// What is open of a total.
+    #[inline]
     fn open_of(&self, total: Quantity) -> Quantity {
         Quantity((total.0 - self.filled.0).max(0))
     }
 
     /// What is open; `None` for a market buy by amount.
+    #[inline]
     pub fn open(&self) -> Option<Quantity> {
         self.quantity.map(|total| self.open_of(total))
     }
@@ -139,81 +142,106 @@ impl Order {
 
     /// What it has to hold so that whatever the book does is covered (invariant 2); `None` when it does not fit.
     pub fn need(&self, instrument: &Instrument) -> Option<i64> {
-        self.need_with(None, instrument)
+        self.need_within(&self.reach(None), instrument)
     }
 
-    /// As [`Self::need`], with one more command on its way.
+    /// As [`Self::need`], with one more command on its way; `None` also when something that the book and the ledger may
+    /// compute for it does not fit.
     pub fn need_with(&self, more: Option<&Change>, instrument: &Instrument) -> Option<i64> {
+        let reach = self.reach(more);
+        self.need_within(&reach, instrument).filter(|_| reach.products_fit(instrument))
+    }
+
+    fn need_within(&self, reach: &Reach, instrument: &Instrument) -> Option<i64> {
         if !self.is_open() {
             return Some(0);
         }
         match (self.side, self.order_type) {
-            (Side::Sell, _) => instrument.base_amount(self.most_open(more)).map(|amount| amount.0),
+            (Side::Sell, _) => instrument.base_amount(self.most_open(reach)).map(|amount| amount.0),
             (Side::Buy, OrderType::Market) => self.unspent().map(|amount| amount.0),
             (Side::Buy, OrderType::Limit) => {
-                let notional = i64::try_from(self.most_notional(more, instrument)?).ok()?;
+                let notional = self.most_notional(reach, instrument)?;
                 let fee = self.fees.checked_most(notional.into(), self.maker_fee_ppm.max(self.taker_fee_ppm))?;
                 notional.checked_add(fee)
             }
         }
     }
 
-    /// The prices and totals that pending amends, and `more`, may bring about; the order's own where they name none.
-    fn amended<'a>(&'a self, more: Option<&'a Change>) -> impl Iterator<Item = (Option<Price>, Option<Quantity>)> + 'a {
-        let changes = self.pending.iter().map(|pending| &pending.change).chain(more);
-        changes.filter_map(|change| match *change {
-            Change::Amend { price, quantity } => Some((price.or(self.price), quantity.or(self.quantity))),
-            Change::Reduce(_) | Change::Cancel => None,
-        })
+    /// What pending amends, and `more`, may bring about; the order's own price and total where they name none.
+    #[inline]
+    fn reach(&self, more: Option<&Change>) -> Reach {
+        let mut reach =
+            Reach { price: self.price, total: self.quantity, amends: 0, newest: (self.price, self.quantity) };
+        for change in self.pending.iter().map(|pending| &pending.change).chain(more) {
+            if let Change::Amend { price, quantity } = *change {
+                reach.newest = (price.or(self.price), quantity.or(self.quantity));
+                reach.amends += 1;
+                reach.price = reach.price.max(reach.newest.0);
+                reach.total = reach.total.max(reach.newest.1);
+            }
+        }
+        reach
     }
 
     /// The greatest quantity that may be open until all pending commands are answered.
-    fn most_open(&self, more: Option<&Change>) -> Quantity {
-        let totals = self.amended(more).filter_map(|(_, quantity)| quantity).chain(self.quantity);
-        self.open_of(totals.max().expect("a sell and a limit order have a quantity"))
+    fn most_open(&self, reach: &Reach) -> Quantity {
+        self.open_of(reach.total.expect("a sell and a limit order have a quantity"))
     }
 
     /// The most that a limit buy may still cost before fees, until all pending commands are answered.
-    fn most_notional(&self, more: Option<&Change>, instrument: &Instrument) -> Option<i128> {
+    fn most_notional(&self, reach: &Reach, instrument: &Instrument) -> Option<i64> {
         let (price, open) = (self.limit(), self.open().expect("a limit order has a quantity"));
-        let mut amends = self.amended(more);
-        let Some((new_price, new_total)) = amends.next() else {
+        if reach.amends == 0 {
             return instrument.checked_notional(price, open);
-        };
-        let new_price = new_price.expect("a limit order has a price");
-        if let Some(another) = amends.next() {
-            let prices = std::iter::once(another).chain(amends).filter_map(|(price, _)| price);
-            let highest = prices.fold(price.max(new_price), Price::max);
-            return instrument.checked_notional(highest, self.most_open(more));
         }
+        if reach.amends > 1 {
+            return instrument.checked_notional(reach.price.unwrap_or(price), self.most_open(reach));
+        }
+        let (new_price, new_total) = reach.newest;
+        let new_price = new_price.expect("a limit order has a price");
         let new_open = self.open_of(new_total.expect("a limit order has a quantity"));
-        let grown = Quantity((new_open.0 - open.0).max(0));
         let now = instrument.checked_notional(price, open)?;
         let then = instrument.checked_notional(new_price, new_open)?;
+        if new_price >= price {
+            return Some(now.max(then));
+        }
+        let grown = Quantity((new_open.0 - open.0).max(0));
         let both = now.checked_add(instrument.checked_notional(new_price, grown)?)?;
-        Some(if new_price < price { now.max(then).max(both) } else { now.max(then) })
-    }
-
-    /// Whether the notional at the highest price for the greatest total, and that total in base, fit 64 bits; with
-    /// one more command on its way.
-    pub fn products_fit(&self, more: Option<&Change>, instrument: &Instrument) -> bool {
-        let total = self.amended(more).filter_map(|(_, quantity)| quantity).chain(self.quantity).max();
-        let price = self.amended(more).filter_map(|(price, _)| price).chain(self.price).max();
-        let base_fits = total.is_none_or(|total| instrument.base_amount(total).is_some());
-        let notional_fits = price.zip(total).is_none_or(|(price, total)| {
-            instrument.checked_notional(price, total).is_some_and(|notional| i64::try_from(notional).is_ok())
-        });
-        base_fits && notional_fits
+        Some(then.max(both))
     }
 
     /// The price of a limit order.
+    #[inline]
     pub fn limit(&self) -> Price {
         self.price.expect("a limit order has a price")
     }
 
     /// Whether a cancel is on its way to the book.
+    #[inline]
     pub fn cancel_pending(&self) -> bool {
         self.pending.iter().any(|pending| pending.change == Change::Cancel)
+    }
+}
+
+/// What may become of an order until all its pending commands are answered.
+struct Reach {
+    /// The highest price.
+    price: Option<Price>,
+    /// The greatest total.
+    total: Option<Quantity>,
+    /// How many amends are on their way.
+    amends: usize,
+    /// Price and total of the newest of them.
+    newest: (Option<Price>, Option<Quantity>),
+}
+
+impl Reach {
+    /// Whether the notional at the highest price for the greatest total, and that total in base, fit 64 bits.
+    #[inline]
+    fn products_fit(&self, instrument: &Instrument) -> bool {
+        let base_fits = self.total.is_none_or(|total| instrument.base_amount(total).is_some());
+        let product = |(price, total)| instrument.checked_notional(price, total);
+        base_fits && self.price.zip(self.total).is_none_or(|factors| product(factors).is_some())
     }
 }
 
@@ -227,16 +255,19 @@ pub struct Orders {
 
 impl Orders {
     /// The slot of an order.
+    #[inline]
     pub fn find(&self, id: OrderId) -> Option<u32> {
         self.by_id.get(&id).copied()
     }
 
     /// The order in a slot.
+    #[inline]
     pub fn get(&self, slot: u32) -> &Order {
         self.slots[slot as usize].as_ref().expect("a slot that is referred to is taken")
     }
 
     /// The order in a slot.
+    #[inline]
     pub fn get_mut(&mut self, slot: u32) -> &mut Order {
         self.slots[slot as usize].as_mut().expect("a slot that is referred to is taken")
     }

@@ -74,6 +74,7 @@ pub struct Fill {
 
 impl<'a> Step<'a> {
     /// Without a reason, a command, a fill.
+    #[inline]
     pub(super) fn new(order: &'a Order, event: OrderEventKind) -> Self {
         Self { order, event, reason: None, command: None, fill: None }
     }
@@ -121,16 +122,19 @@ pub enum Held<'a> {
 
 impl Names<'_> {
     /// Whose order it is.
+    #[inline]
     pub fn account(&self, order: &Order) -> &AccountId {
         &self.ledger.account(order.account).name
     }
 
     /// What it trades.
+    #[inline]
     pub fn instrument(&self, order: &Order) -> &Instrument {
         &self.listings.get(order.instrument).instrument
     }
 
     /// When it is said.
+    #[inline]
     pub fn time(&self) -> Timestamp {
         self.time
     }
@@ -138,6 +142,7 @@ impl Names<'_> {
 
 impl Held<'_> {
     /// The order that it is about.
+    #[inline]
     pub fn order(&self) -> &Order {
         match self {
             Self::Order { order, .. } | Self::Change { order, .. } => order,
@@ -145,6 +150,7 @@ impl Held<'_> {
     }
 
     /// The command for the book, whose index the account is, and the id that its answer has to carry.
+    #[inline]
     pub fn command(&self, account: AccountIndex) -> (Command, Option<&ClientId>) {
         match *self {
             Self::Order { order, post_only, self_match_prevention } => {
@@ -180,6 +186,7 @@ fn new_order(order: &Order, account: AccountIndex, post_only: bool, prevention: 
 
 impl Holds {
     /// What the indices mean, now.
+    #[inline]
     pub(super) fn names(&self) -> Names<'_> {
         Names { listings: &self.listings, ledger: &self.ledger, time: self.time }
     }

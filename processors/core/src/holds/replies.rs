@@ -104,6 +104,7 @@ fn leaves(order: &Order, instrument: &Instrument, value: Decimal) -> Option<Leav
 
 impl Leg {
     /// Both sides of a trade: the maker's first.
+    #[inline]
     pub fn both(trade: &Trade, trade_id: TradeId) -> [Self; 2] {
         let &Trade { price, quantity, taker_side, ref maker, ref taker } = trade;
         let leg = |party: &Party, side, liquidity| {
@@ -121,6 +122,7 @@ impl Leg {
 
 impl<'a> Reply<'a> {
     /// What the book says, and the id of the command that it answers.
+    #[inline]
     pub fn of(answer: &Answer, asked: Option<&'a ClientId>) -> Self {
         let &Answer { order, outcome, reason, price, total, leaves, .. } = answer;
         Self { order, asked, outcome, reason, price, total, leaves: Some(leaves) }

@@ -73,8 +73,8 @@ impl Holds {
             return Err(format!("the order is {}", order.status));
         }
         check_limits(order, leg.price, leg.quantity)?;
-        let notional = instrument.checked_notional(leg.price, leg.quantity).filter(|n| i64::try_from(*n).is_ok());
-        let notional = notional.ok_or("price x quantity does not fit")?;
+        let notional = instrument.checked_notional(leg.price, leg.quantity).ok_or("price x quantity does not fit")?;
+        let notional = i128::from(notional);
         let base = instrument.base_amount(leg.quantity).ok_or("its quantity does not fit")?.0;
         let fee = order.fees.checked_most(notional, order.rate(leg.liquidity)).ok_or("its fee does not fit")?;
         if leg.fee != fee {
