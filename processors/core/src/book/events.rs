@@ -207,13 +207,20 @@ impl Events {
     /// The levels that changed, each once: bids best first, then asks best first.
     #[inline]
     pub fn levels(&mut self) -> &[(Side, Price)] {
-        if self.touched.len() > 1 {
-            // Bids fall: the complement of a number falls as it rises.
-            self.touched.sort_unstable_by_key(|(side, price)| match side {
-                Side::Buy => (0, !price.0),
-                Side::Sell => (1, price.0),
-            });
-            self.touched.dedup();
+        // Bids fall: the complement of a number falls as it rises.
+        let rank = |&(side, price): &(Side, Price)| match side {
+            Side::Buy => (0, !price.0),
+            Side::Sell => (1, price.0),
+        };
+        match &mut self.touched[..] {
+            [] | [_] => {}
+            // As most moves leave them; touched one after the other, they are not the same.
+            [first, second] if rank(first) > rank(second) => std::mem::swap(first, second),
+            [_, _] => {}
+            _ => {
+                self.touched.sort_unstable_by_key(rank);
+                self.touched.dedup();
+            }
         }
         &self.touched
     }

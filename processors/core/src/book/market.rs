@@ -115,7 +115,7 @@ impl<B: Book> Market<B> {
         self.emit(asked.id, shared, out);
     }
 
-    #[inline]
+    #[inline(always)]
     fn emit(&self, mut asked: Option<&ClientId>, shared: &mut Shared<'_>, out: &mut impl MatchingOut) {
         let names = Names { instrument: &self.instrument, accounts: shared.accounts, time: shared.time };
         for event in shared.events.list() {

@@ -261,6 +261,7 @@ impl Holds {
     }
 
     /// Checks a new price or total of an open order.
+    #[inline]
     pub(super) fn check_amend(
         &self,
         slot: u32,
@@ -281,7 +282,7 @@ impl Holds {
             price: fits(ticks, "the price")?.map(Price),
             quantity: fits(lots, "the quantity")?.map(Quantity),
         };
-        self.check_change(slot, change)
+        self.check_change(slot, order, change)
     }
 
     /// Checks a reduction of an open order.
@@ -291,20 +292,21 @@ impl Holds {
         positive("quantity", Some(by))?;
         let lots = lots(&self.listings.get(order.instrument).instrument, Some(by))?;
         let by = fits(lots, "the quantity")?.expect("a reduction has a quantity");
-        self.check_change(slot, Change::Reduce(Quantity(by)))
+        self.check_change(slot, order, Change::Reduce(Quantity(by)))
     }
 
     /// Checks a cancel of an open order. The first always passes.
     pub(super) fn check_cancel(&self, slot: u32) -> Result<CheckedChange, Refusal> {
-        if self.orders.get(slot).cancel_pending() {
-            return self.check_change(slot, Change::Cancel);
+        let order = self.orders.get(slot);
+        if order.cancel_pending() {
+            return self.check_change(slot, order, Change::Cancel);
         }
         Ok(CheckedChange { slot, change: Change::Cancel, raise: 0 })
     }
 
     /// Checks what every change of an open order has to satisfy.
-    fn check_change(&self, slot: u32, change: Change) -> Result<CheckedChange, Refusal> {
-        let order = self.orders.get(slot);
+    #[inline]
+    fn check_change(&self, slot: u32, order: &Order, change: Change) -> Result<CheckedChange, Refusal> {
         let listed = self.listings.get(order.instrument);
         let raise = match change {
             // Only an amend can raise what the order needs.
@@ -313,14 +315,19 @@ impl Holds {
         };
         assert!(raise >= 0, "order {}: a command on its way lowers its hold by {}", order.id, -raise);
         let asset = listed.pays(order.side);
-        self.check_sum(order.account, asset, raise)?;
+        // What raises nothing needs nothing of the account, which is not even looked up.
+        if raise > 0 {
+            self.check_sum(order.account, asset, raise)?;
+        }
         let waiting = order.pending.len();
         if waiting >= self.limits.max_pending {
             return refuse(Reason::TooManyPending, || {
                 format!("{waiting} amends and cancels are unanswered; wait for their answers")
             });
         }
-        self.check_available(order.account, asset, raise)?;
+        if raise > 0 {
+            self.check_available(order.account, asset, raise)?;
+        }
         Ok(CheckedChange { slot, change, raise })
     }
 
@@ -344,6 +351,7 @@ impl Holds {
     }
 }
 
+#[inline]
 fn check_limit(order: &Order) -> Result<(), Refusal> {
     if order.order_type == OrderType::Limit {
         return Ok(());
@@ -353,6 +361,7 @@ fn check_limit(order: &Order) -> Result<(), Refusal> {
 
 /// What the order needs to hold, with one more command on its way; everything that the book and the ledger may compute
 /// for it fits.
+#[inline]
 fn check_size(listed: &Listed, order: &Order, more: Option<&Change>) -> Result<i64, Refusal> {
     match order.need_with(more, &listed.instrument) {
         Some(need) => Ok(need),

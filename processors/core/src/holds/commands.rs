@@ -152,6 +152,7 @@ impl Holds {
 
     /// How many ids the command needs room for: none for the first cancel of an open order, which may pass a full
     /// window; two for a cancel that would burn an id.
+    #[inline]
     fn room_for(&self, command: &OnOrder<'_>, target: Option<Option<u32>>) -> usize {
         match (command.ask, target) {
             (Ask::Cancel, Some(Some(slot))) if !self.orders.get(slot).cancel_pending() => 0,
@@ -160,6 +161,7 @@ impl Holds {
         }
     }
 
+    #[inline]
     fn check_on_order(&self, seat: Seat, command: &OnOrder<'_>, target: Option<u32>) -> Result<CheckedChange, Refusal> {
         self.check_account(seat.member())?;
         let Some(slot) = target else {

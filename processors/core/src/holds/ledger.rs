@@ -193,10 +193,14 @@ impl Ledger {
     }
 
     /// Changes what an account holds of an asset by `by` minor units.
+    #[inline]
     pub fn hold(&mut self, account: u32, asset: u32, by: i64) {
-        if by == 0 {
-            return;
+        if by != 0 {
+            self.change_hold(account, asset, by);
         }
+    }
+
+    fn change_hold(&mut self, account: u32, asset: u32, by: i64) {
         let account = self.account_mut(account);
         let balance = account.balance_mut(asset);
         balance.held = balance.held.checked_add(by).expect("a hold that was checked fits");

@@ -141,12 +141,14 @@ impl Order {
     }
 
     /// What it has to hold so that whatever the book does is covered (invariant 2); `None` when it does not fit.
+    #[inline]
     pub fn need(&self, instrument: &Instrument) -> Option<i64> {
         self.need_within(&self.reach(None), instrument)
     }
 
     /// As [`Self::need`], with one more command on its way; `None` also when something that the book and the ledger may
     /// compute for it does not fit.
+    #[inline]
     pub fn need_with(&self, more: Option<&Change>, instrument: &Instrument) -> Option<i64> {
         let reach = self.reach(more);
         self.need_within(&reach, instrument).filter(|_| reach.products_fit(instrument))
@@ -172,13 +174,11 @@ impl Order {
     fn reach(&self, more: Option<&Change>) -> Reach {
         let mut reach =
             Reach { price: self.price, total: self.quantity, amends: 0, newest: (self.price, self.quantity) };
-        for change in self.pending.iter().map(|pending| &pending.change).chain(more) {
-            if let Change::Amend { price, quantity } = *change {
-                reach.newest = (price.or(self.price), quantity.or(self.quantity));
-                reach.amends += 1;
-                reach.price = reach.price.max(reach.newest.0);
-                reach.total = reach.total.max(reach.newest.1);
-            }
+        for pending in &self.pending {
+            reach.widen(self, &pending.change);
+        }
+        if let Some(change) = more {
+            reach.widen(self, change);
         }
         reach
     }
@@ -236,6 +236,17 @@ struct Reach {
 }
 
 impl Reach {
+    /// One more command is on its way.
+    #[inline]
+    fn widen(&mut self, order: &Order, change: &Change) {
+        if let Change::Amend { price, quantity } = *change {
+            self.amends += 1;
+            self.newest = (price.or(order.price), quantity.or(order.quantity));
+            self.price = self.price.max(price);
+            self.total = self.total.max(quantity);
+        }
+    }
+
     /// Whether the notional at the highest price for the greatest total, and that total in base, fit 64 bits.
     #[inline]
     fn products_fit(&self, instrument: &Instrument) -> bool {

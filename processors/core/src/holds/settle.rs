@@ -134,6 +134,7 @@ impl Holds {
     }
 
     /// Brings what an order holds to what it needs, which is never more: the account's balance follows.
+    #[inline]
     pub(super) fn rehold(&mut self, slot: u32) {
         let order = self.orders.get_mut(slot);
         let listed = self.listings.get(order.instrument);
