@@ -16,7 +16,6 @@ use super::out::{Held, HoldsOut, Step};
 use super::window::Use;
 use crate::ids::{AccountId, ClientId, OrderId};
 use crate::machine::Input;
-use crate::money::Decimal;
 use crate::records::{
     AmendOrder, CancelOrder, CommandKind, CommandRefused, OrderEventKind, PlaceOrder, Reason, ReduceOrder,
 };
@@ -28,29 +27,28 @@ pub(super) struct OnOrder<'a> {
     pub id: &'a ClientId,
     pub valid_until: Timestamp,
     pub orig: &'a ClientId,
-    pub ask: Ask,
+    pub ask: Ask<'a>,
 }
 
 /// What it asks for.
 #[derive(Clone, Copy)]
-pub(super) enum Ask {
-    Amend { price: Option<Decimal>, quantity: Option<Decimal> },
-    Reduce(Decimal),
+pub(super) enum Ask<'a> {
+    Amend(&'a AmendOrder),
+    Reduce(&'a ReduceOrder),
     Cancel,
 }
 
 impl<'a> From<&'a AmendOrder> for OnOrder<'a> {
     fn from(r: &'a AmendOrder) -> Self {
-        let ask = Ask::Amend { price: r.price, quantity: r.quantity };
         let (account, id, orig) = (&r.account, &r.client_order_id, &r.orig_client_order_id);
-        Self { account, id, valid_until: r.valid_until, orig, ask }
+        Self { account, id, valid_until: r.valid_until, orig, ask: Ask::Amend(r) }
     }
 }
 
 impl<'a> From<&'a ReduceOrder> for OnOrder<'a> {
     fn from(r: &'a ReduceOrder) -> Self {
         let (account, id, orig) = (&r.account, &r.client_order_id, &r.orig_client_order_id);
-        Self { account, id, valid_until: r.valid_until, orig, ask: Ask::Reduce(r.quantity) }
+        Self { account, id, valid_until: r.valid_until, orig, ask: Ask::Reduce(r) }
     }
 }
 
@@ -64,7 +62,7 @@ impl<'a> From<&'a CancelOrder> for OnOrder<'a> {
 impl OnOrder<'_> {
     fn kind(&self) -> (CommandKind, Use) {
         match self.ask {
-            Ask::Amend { .. } => (CommandKind::Amend, Use::Amend),
+            Ask::Amend(_) => (CommandKind::Amend, Use::Amend),
             Ask::Reduce(_) => (CommandKind::Reduce, Use::Reduce),
             Ask::Cancel => (CommandKind::Cancel, Use::Cancel),
         }
@@ -168,8 +166,8 @@ impl Holds {
             return refuse(Reason::UnknownOrder, || format!("no open order is named {}", command.orig));
         };
         match command.ask {
-            Ask::Amend { price, quantity } => self.check_amend(slot, price, quantity),
-            Ask::Reduce(by) => self.check_reduce(slot, by),
+            Ask::Amend(amend) => self.check_amend(slot, amend.price, amend.quantity),
+            Ask::Reduce(reduce) => self.check_reduce(slot, reduce.quantity),
             Ask::Cancel => self.check_cancel(slot),
         }
     }
