@@ -30,8 +30,10 @@ pub mod machines;
 pub mod money;
 #[cfg(test)]
 mod operations;
+mod places;
 pub mod records;
 pub mod settings;
+mod slab;
 pub mod time;
 
 pub use fees::FeeMeter;

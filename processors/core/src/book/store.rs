@@ -1,7 +1,7 @@
 //! Where the fast book keeps its orders: price levels, each a queue of orders linked through a slab.
 //!
-//! An order is found by its id ([`index`]), a level by its price, the best level at once ([`ladder`]); orders lie in a
-//! slab, which gives places out again ([`slab`]). What matching and moving ask of an order lies in one line of the
+//! An order is found by its id ([`Places`]), a level by its price, the best level at once ([`ladder`]); orders lie in a
+//! slab, which gives places out again ([`Slab`]). What matching and moving ask of an order lies in one line of the
 //! cache, its other terms beside ([`Resting`], [`Terms`]).
 //!
 //! Invariants:
@@ -13,19 +13,17 @@
 //!
 //! Left out on purpose: matching, and what the levels are for.
 
-mod index;
 mod ladder;
-mod slab;
 
 use crate::book::LevelTotal;
 use crate::book::order::{AccountIndex, Order};
 use crate::fees::FeeMeter;
 use crate::ids::OrderId;
 use crate::money::{Price, Quantity};
+use crate::places::{Places, hash_of};
 use crate::records::{SelfMatchPrevention, Side};
-use index::Index;
+use crate::slab::{Column, Slab};
 use ladder::{Ladder, Place};
-use slab::{Column, Slab};
 
 /// Where an order lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +80,7 @@ pub(super) struct Store {
     orders: Slab<Resting>,
     terms: Column<Terms>,
     ladders: [Ladder; 2],
-    by_id: Index,
+    by_id: Places,
 }
 
 impl Store {
@@ -91,7 +89,7 @@ impl Store {
             orders: Slab::new(),
             terms: Column::new(),
             ladders: [Ladder::new(Side::Buy), Ladder::new(Side::Sell)],
-            by_id: Index::new(),
+            by_id: Places::new(),
         };
         let end = store.put(&no_order());
         assert_eq!(end, END, "the first place of a slab");
@@ -100,7 +98,7 @@ impl Store {
 
     #[inline(always)]
     pub(super) fn find(&self, id: OrderId) -> Option<Slot> {
-        self.by_id.find(id, |at| self.orders.get(at).id == id).map(Slot)
+        self.by_id.find(hash_of(id.0), |at| self.orders.get(at).id == id).map(Slot)
     }
 
     /// What is asked of an order all the time.
@@ -132,7 +130,7 @@ impl Store {
     pub(super) fn push(&mut self, order: &Order) {
         assert!(order.open.0 > 0, "order {} has nothing open and cannot rest", order.id);
         let at = self.put(order);
-        self.by_id.insert(order.id, at);
+        self.by_id.insert(hash_of(order.id.0), at);
         link(self.orders.as_mut_slice(), &mut self.ladders[order.side.index()], at);
     }
 
@@ -159,7 +157,7 @@ impl Store {
         let order = self.order(slot);
         unlink(self.orders.as_mut_slice(), &mut self.ladders[order.side.index()], slot.0);
         self.orders.free(slot.0);
-        self.by_id.remove(order.id, slot.0);
+        self.by_id.remove(hash_of(order.id.0), slot.0);
         order
     }
 

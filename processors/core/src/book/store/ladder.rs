@@ -13,10 +13,10 @@
 //! Left out on purpose: the links between a level's orders.
 
 use super::END;
-use super::slab::{NONE, Slab};
 use crate::book::LevelTotal;
 use crate::money::{Price, Quantity};
 use crate::records::Side;
+use crate::slab::{NONE, Slab};
 use std::collections::BTreeMap;
 use std::hint::select_unpredictable;
 

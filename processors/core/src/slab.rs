@@ -1,55 +1,55 @@
 //! Items at fixed places, which are given out again once free.
 //!
-//! Invariant: a place that was given out means its item until it is freed; what lies in a free place is never read.
+//! Invariant: a place that was given out means its item until it is freed; nobody asks for what lies in a free one.
 //!
-//! Left out on purpose: giving memory back. A book needs again what it needed once.
+//! Left out on purpose: giving memory back, since what was needed once is needed again.
 
 /// Stands for no place.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// Items by place.
 #[derive(Debug)]
-pub(super) struct Slab<T> {
+pub(crate) struct Slab<T> {
     items: Column<T>,
     free: Vec<u32>,
 }
 
 impl<T> Slab<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { items: Column::new(), free: Vec::new() }
     }
 
-    pub(super) fn insert(&mut self, item: T) -> u32 {
+    pub(crate) fn insert(&mut self, item: T) -> u32 {
         let at = self.free.pop().unwrap_or_else(|| self.items.end());
         self.items.set(at, item);
         at
     }
 
     /// The place may be given out again.
-    pub(super) fn free(&mut self, at: u32) {
+    pub(crate) fn free(&mut self, at: u32) {
         self.free.push(at);
     }
 
-    pub(super) fn get(&self, at: u32) -> &T {
+    pub(crate) fn get(&self, at: u32) -> &T {
         self.items.get(at)
     }
 
     /// All items by place, those of free places too.
-    pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
         &mut self.items.0
     }
 
-    pub(super) fn get_mut(&mut self, at: u32) -> &mut T {
+    pub(crate) fn get_mut(&mut self, at: u32) -> &mut T {
         self.items.get_mut(at)
     }
 }
 
 /// What else is known of a slab's items, at the same places.
 #[derive(Debug)]
-pub(super) struct Column<T>(Vec<T>);
+pub(crate) struct Column<T>(Vec<T>);
 
 impl<T> Column<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Vec::new())
     }
 
@@ -59,7 +59,7 @@ impl<T> Column<T> {
     }
 
     /// Puts an item at a place that had one, or at the first that had none.
-    pub(super) fn set(&mut self, at: u32, item: T) {
+    pub(crate) fn set(&mut self, at: u32, item: T) {
         match self.0.get_mut(at as usize) {
             Some(old) => *old = item,
             None => self.append(item),
@@ -75,11 +75,11 @@ impl<T> Column<T> {
         self.0.push(item);
     }
 
-    pub(super) fn get(&self, at: u32) -> &T {
+    pub(crate) fn get(&self, at: u32) -> &T {
         &self.0[at as usize]
     }
 
-    pub(super) fn get_mut(&mut self, at: u32) -> &mut T {
+    pub(crate) fn get_mut(&mut self, at: u32) -> &mut T {
         &mut self.0[at as usize]
     }
 }

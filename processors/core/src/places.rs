@@ -1,20 +1,19 @@
-//! Where each order lies, by its id: open addressing over one array, made for look-ups that nearly always hit at once.
+//! Where each item of a slab lies, by the hash of its key: open addressing over one array, made for look-ups that
+//! nearly always end at once.
 //!
-//! An entry is 32 bits of the id's hash and the order's place; the id itself is compared where the order lies, which
-//! whoever looks it up touches next anyway.
+//! An entry is 32 bits of hash and the item's place; the key itself is compared where the item lies, which whoever
+//! looks it up touches next anyway. So nothing but the array is touched for a key that is not there, or when it grows.
 //!
 //! Invariants:
 //! 1. An entry lies between its home (the upper bits of its hash) and the next free entry: removal moves entries back
 //!    instead of leaving marks, so that a long life makes look-ups no longer.
 //! 2. At most half are taken, so that most look-ups, of what is there or not, end at the first entry.
 //!
-//! Left out on purpose: iteration. The order of entries depends on history and is never visible outside.
+//! Left out on purpose: the keys; iteration. The order of entries depends on history and is never visible outside.
 
-use super::slab::NONE;
-use crate::ids::OrderId;
+use crate::slab::NONE;
 
-/// Multiplicative hashing: 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming, vol. 3, 6.4).
-/// Ids that count up come to lie evenly apart.
+/// 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 const SMALLEST_BITS: u32 = 4;
 
@@ -26,22 +25,24 @@ struct Entry {
 
 const FREE: Entry = Entry { hash: 0, place: NONE };
 
-/// Places by order id.
+/// Multiplicative hashing (Knuth, The Art of Computer Programming, vol. 3, 6.4): numbers that count up come to lie
+/// evenly apart.
+pub(crate) fn hash_of(number: u64) -> u32 {
+    (number.wrapping_mul(GOLDEN) >> 32) as u32
+}
+
+/// Places by hash.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(crate) struct Places {
     entries: Vec<Entry>,
     /// There are 2^bits entries.
     bits: u32,
     taken: usize,
 }
 
-impl Index {
-    pub(super) fn new() -> Self {
+impl Places {
+    pub(crate) fn new() -> Self {
         Self { entries: vec![FREE; 1 << SMALLEST_BITS], bits: SMALLEST_BITS, taken: 0 }
-    }
-
-    fn hash(id: OrderId) -> u32 {
-        (id.0.wrapping_mul(GOLDEN) >> 32) as u32
     }
 
     fn home(&self, hash: u32) -> usize {
@@ -52,10 +53,9 @@ impl Index {
         (at + 1) & (self.entries.len() - 1)
     }
 
-    /// The entry of an id, and the place there; `is` tells whether the order at a place has it.
+    /// The entry of a key, and the place there; `is` tells whether the item at a place has it.
     #[inline(always)]
-    fn entry(&self, id: OrderId, is: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
-        let hash = Self::hash(id);
+    fn entry(&self, hash: u32, is: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
         let mut at = self.home(hash);
         loop {
             let entry = self.entries[at];
@@ -69,18 +69,18 @@ impl Index {
         }
     }
 
-    /// The place of an id; `is` tells whether the order at a place has it.
-    pub(super) fn find(&self, id: OrderId, is: impl Fn(u32) -> bool) -> Option<u32> {
-        self.entry(id, is).map(|(_, place)| place)
+    /// The place of a key; `is` tells whether the item at a place has it.
+    pub(crate) fn find(&self, hash: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
+        self.entry(hash, is).map(|(_, place)| place)
     }
 
-    /// Adds an id that is not there.
-    pub(super) fn insert(&mut self, id: OrderId, place: u32) {
+    /// Adds a key that is not there.
+    pub(crate) fn insert(&mut self, hash: u32, place: u32) {
         if (self.taken + 1) * 2 > self.entries.len() {
             self.grow();
         }
         self.taken += 1;
-        self.put(Entry { hash: Self::hash(id), place });
+        self.put(Entry { hash, place });
     }
 
     fn put(&mut self, entry: Entry) {
@@ -93,14 +93,14 @@ impl Index {
 
     fn grow(&mut self) {
         self.bits += 1;
-        assert!(self.bits < u32::BITS, "fewer than 2^31 orders");
+        assert!(self.bits < u32::BITS, "fewer than 2^31 items");
         let old = std::mem::replace(&mut self.entries, vec![FREE; 1 << self.bits]);
         old.into_iter().filter(|entry| entry.place != NONE).for_each(|entry| self.put(entry));
     }
 
-    /// Takes out an id that is there, at `place`.
-    pub(super) fn remove(&mut self, id: OrderId, place: u32) {
-        let (mut hole, _) = self.entry(id, |at| at == place).expect("an order that rests is indexed");
+    /// Takes out a key that is there, with its item at `place`.
+    pub(crate) fn remove(&mut self, hash: u32, place: u32) {
+        let (mut hole, _) = self.entry(hash, |at| at == place).expect("an item that is there is indexed");
         let mut at = hole;
         loop {
             at = self.next(at);
@@ -128,44 +128,38 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[test]
-    fn ids_with_the_same_hash_are_told_apart() {
-        // Each step of Newton's method doubles the bits of the inverse; with it ids whose products are small are made.
-        let inverse = (0..5).fold(GOLDEN, |x, _| x.wrapping_mul(2u64.wrapping_sub(GOLDEN.wrapping_mul(x))));
-        let ids: Vec<OrderId> = (0..4).map(|product| OrderId(inverse.wrapping_mul(product))).collect();
-        assert!(ids.iter().all(|id| Index::hash(*id) == 0));
-        let mut index = Index::new();
-        for (place, id) in (0..).zip(&ids) {
-            index.insert(*id, place);
-        }
-        index.remove(ids[1], 1);
-        let found: Vec<_> = ids.iter().map(|id| index.find(*id, |at| ids[at as usize] == *id)).collect();
+    fn items_with_the_same_hash_are_told_apart() {
+        let mut places = Places::new();
+        (0..4).for_each(|place| places.insert(7, place));
+        places.remove(7, 1);
+        let found: Vec<_> = (0..4).map(|wanted| places.find(7, |place| place == wanted)).collect();
         assert_eq!(found, [Some(0), None, Some(2), Some(3)]);
     }
 
     proptest! {
-        /// Ids of a few partitions that count up, and such that collide: as a map says.
+        /// Numbers of a few ranges that count up, and such that collide: as a map says.
         #[test]
         fn finds_what_a_map_finds(steps in prop::collection::vec((0u64..3, 0u64..40, any::<bool>()), 1..400)) {
-            let mut index = Index::new();
-            let mut ids: Vec<OrderId> = Vec::new();
+            let mut places = Places::new();
+            let mut ids: Vec<u64> = Vec::new();
             let mut map = BTreeMap::new();
             for (partition, count, add) in steps {
-                // Every eighth id of the first partition shares its upper hash bits with others of a small table.
-                let id = OrderId((partition << 48) | (count * if partition == 0 { 8 } else { 1 } + 1));
+                // Every eighth number of the first range shares its upper hash bits with others of a small table.
+                let id = (partition << 48) | (count * if partition == 0 { 8 } else { 1 } + 1);
                 match map.get(&id).copied() {
                     None if add => {
                         map.insert(id, ids.len() as u32);
-                        index.insert(id, ids.len() as u32);
+                        places.insert(hash_of(id), ids.len() as u32);
                         ids.push(id);
                     }
                     Some(place) if !add => {
                         map.remove(&id);
-                        index.remove(id, place);
+                        places.remove(hash_of(id), place);
                     }
                     _ => {}
                 }
                 for id in &ids {
-                    prop_assert_eq!(index.find(*id, |at| ids[at as usize] == *id), map.get(id).copied());
+                    prop_assert_eq!(places.find(hash_of(*id), |at| ids[at as usize] == *id), map.get(id).copied());
                 }
             }
         }
