@@ -2,7 +2,8 @@
 //!
 //! Invariant: a place that was given out means its item until it is freed; nobody asks for what lies in a free one.
 //!
-//! Left out on purpose: giving memory back, since what was needed once is needed again.
+//! Left out on purpose: giving memory back, since what was needed once is needed again; and knowing which places are
+//! free, where the items say it themselves.
 
 /// Stands for no place.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -28,6 +29,11 @@ impl<T> Slab<T> {
     /// The place may be given out again.
     pub(crate) fn free(&mut self, at: u32) {
         self.free.push(at);
+    }
+
+    /// What lies at each place, free ones too.
+    pub(crate) fn all(&self) -> &[T] {
+        &self.items.0
     }
 
     pub(crate) fn get(&self, at: u32) -> &T {

@@ -9,6 +9,7 @@ use crate::ids::{AssetCode, OrderId};
 use crate::instrument::Instrument;
 use crate::money::{Amount, Decimal, Price, Quantity};
 use crate::records::{OrderStatus, OrderType, PlaceOrder, Reason, Side, TimeInForce};
+use crate::slab::NONE;
 use smallvec::SmallVec;
 
 /// Why a command is refused, with the number and the way out.
@@ -208,6 +209,7 @@ impl Holds {
             account,
             instrument,
             client_id: place.client_order_id.clone(),
+            id_at: NONE,
             side: place.side,
             order_type: place.order_type,
             time_in_force: place.time_in_force,

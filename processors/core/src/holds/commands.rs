@@ -13,7 +13,7 @@ use super::checks::{CheckedChange, CheckedOrder, Refusal, refuse};
 use super::identity::{Identity, Seat, Verdict};
 use super::orders::Pending;
 use super::out::{Held, HoldsOut, Step};
-use super::window::Use;
+use super::window::{Key, Use};
 use crate::ids::{AccountId, ClientId, OrderId};
 use crate::machine::Input;
 use crate::records::{
@@ -72,21 +72,20 @@ impl OnOrder<'_> {
 impl Holds {
     /// Places an order.
     pub(super) fn place(&mut self, place: &PlaceOrder, input: &Input<'_>, out: &mut impl HoldsOut) {
-        let (account, id) = (&place.account, &place.client_order_id);
-        let identity = Identity { account, id, valid_until: place.valid_until, used_for: Use::Place };
-        let seat = self.seat(account);
-        let checked = match self.verdict(seat, &identity, 1, input) {
+        let seat = self.seat(&place.account);
+        let identity = Identity::new(seat, &place.client_order_id, place.valid_until, Use::Place);
+        let checked = match self.verdict(&identity, 1, input) {
             Verdict::Copy => return,
-            Verdict::New => self.check_place(seat.member(), place),
+            Verdict::New => self.check_place(seat.member, place),
             Verdict::Refused(refusal) => Err(refusal),
         };
         let late = checked.as_ref().is_err_and(|refusal| refusal.reason == Reason::Late);
         let number = (!late).then(|| self.number());
         match (checked, number) {
-            (Ok(checked), Some(number)) => self.hold_order(seat, &identity, checked, number, place, out),
+            (Ok(checked), Some(number)) => self.hold_order(&identity, checked, number, place, out),
             (Ok(_), None) => unreachable!("only a late order gets no number"),
             (Err(refusal), number) => {
-                self.remember_refused(seat, &identity, input);
+                self.remember_refused(&identity, input);
                 out.rejected(self.rejection(place, number, refusal));
             }
         }
@@ -95,7 +94,6 @@ impl Holds {
     /// Nothing can fail from here on: takes the hold and sends the order to the book.
     fn hold_order(
         &mut self,
-        seat: Seat,
         identity: &Identity<'_>,
         checked: CheckedOrder,
         number: OrderId,
@@ -108,23 +106,22 @@ impl Holds {
         out.step(&self.names(), &Step::new(&order, OrderEventKind::Pending));
         let PlaceOrder { post_only, self_match_prevention, .. } = *place;
         out.held(&self.names(), &Held::Order { order: &order, post_only, self_match_prevention });
-        self.remember(seat, identity);
+        let id_at = self.remember(identity);
+        order.id_at = id_at;
         self.ledger.hold(account, asset, need);
-        let slot = self.orders.add(order);
-        let account = self.ledger.account_mut(account);
-        account.open_orders += 1;
-        account.window.open(identity.id, slot);
+        self.ledger.account_mut(account).open_orders += 1;
+        self.windows.open(id_at, self.orders.add(order));
     }
 
     /// Amends, reduces or cancels an open order.
     pub(super) fn on_order(&mut self, command: &OnOrder<'_>, input: &Input<'_>, out: &mut impl HoldsOut) {
         let (_, used_for) = command.kind();
-        let OnOrder { account, id, valid_until, orig, .. } = *command;
-        let identity = Identity { account, id, valid_until, used_for };
-        let seat = self.seat(account);
-        let target = self.window(seat, account).0.find(orig).map(|known| known.open_order);
+        let seat = self.seat(command.account);
+        let identity = Identity::new(seat, command.id, command.valid_until, used_for);
+        let orig = self.windows.find(&Key::new(seat.window, command.orig), self.time);
+        let target = orig.map(|at| self.windows.open_order(at));
         let room = self.room_for(command, target);
-        let verdict = self.verdict(seat, &identity, room, input);
+        let verdict = self.verdict(&identity, room, input);
         let new = matches!(verdict, Verdict::New);
         let checked = match verdict {
             Verdict::Copy => return,
@@ -134,14 +131,14 @@ impl Holds {
         match checked {
             Ok(checked) => {
                 // Nothing can fail from here on.
-                self.remember(seat, &identity);
+                self.remember(&identity);
                 self.send_change(command.id, checked, out);
             }
             Err(refusal) => {
                 let not_found = matches!(refusal.reason, Reason::UnknownOrder | Reason::UnknownAccount);
-                self.remember_refused(seat, &identity, input);
+                self.remember_refused(&identity, input);
                 if new && not_found && matches!(command.ask, Ask::Cancel) {
-                    self.burn(seat, account, orig, input);
+                    self.burn(seat, command.orig, input);
                 }
                 out.refused(self.command_refused(command, refusal));
             }
@@ -161,7 +158,7 @@ impl Holds {
 
     #[inline]
     fn check_on_order(&self, seat: Seat, command: &OnOrder<'_>, target: Option<u32>) -> Result<CheckedChange, Refusal> {
-        self.check_account(seat.member())?;
+        self.check_account(seat.member)?;
         let Some(slot) = target else {
             return refuse(Reason::UnknownOrder, || format!("no open order is named {}", command.orig));
         };
@@ -198,16 +195,6 @@ impl Holds {
             time: self.time,
             reason: refusal.reason,
             detail: Some(refusal.detail),
-        }
-    }
-}
-
-impl Seat {
-    /// The account, if it is a member's.
-    pub(super) fn member(self) -> Option<u32> {
-        match self {
-            Self::Member(index) => Some(index),
-            Self::Stranger | Self::Crowd => None,
         }
     }
 }

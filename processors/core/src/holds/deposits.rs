@@ -4,10 +4,11 @@
 
 use super::Holds;
 use super::checks::Refusal;
-use super::identity::{Identity, Seat, Verdict};
+use super::identity::{Identity, Verdict};
 use super::ledger::Account;
 use super::out::{Entry, HoldsOut};
 use super::window::Use;
+use crate::ids::{AccountId, ClientId};
 use crate::machine::Input;
 use crate::records::{CommandKind, CommandRefused, Deposit, JournalKind, LedgerAccount, Withdrawal};
 use smallvec::SmallVec;
@@ -16,31 +17,31 @@ impl Holds {
     /// Brings money or shares in.
     pub(super) fn deposit(&mut self, deposit: &Deposit, input: &Input<'_>, out: &mut impl HoldsOut) {
         let Deposit { account, client_id, valid_until, .. } = deposit;
-        let identity = Identity { account, id: client_id, valid_until: *valid_until, used_for: Use::Deposit };
         let seat = self.seat(account);
+        let identity = Identity::new(seat, client_id, *valid_until, Use::Deposit);
         // The small room of strangers must not keep an account from being opened.
-        let room = usize::from(seat.member().is_some());
-        let checked = match self.verdict(seat, &identity, room, input) {
+        let room = usize::from(seat.member.is_some());
+        let checked = match self.verdict(&identity, room, input) {
             Verdict::Copy => return,
             Verdict::Refused(refusal) => Err(refusal),
             Verdict::New => self.check_transfer(&deposit.asset, deposit.amount).and_then(|(asset, units)| {
-                self.check_deposit(seat.member(), asset, units)?;
+                self.check_deposit(seat.member, asset, units)?;
                 Ok((asset, units))
             }),
         };
         match checked {
             Ok((asset, units)) => {
                 // Nothing can fail from here on.
-                let index = seat.member().unwrap_or_else(|| self.open_account(deposit));
-                self.remember(Seat::Member(index), &identity);
-                self.transfer(index, &identity, JournalKind::Deposit, asset, units, out);
+                let index = seat.member.unwrap_or_else(|| self.open_account(deposit));
+                self.remember(&Identity::new(self.member(index), client_id, *valid_until, Use::Deposit));
+                self.transfer(index, client_id, JournalKind::Deposit, asset, units, out);
             }
-            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Deposit, refusal, input, out),
+            Err(refusal) => self.refuse_transfer(account, &identity, CommandKind::Deposit, refusal, input, out),
         }
     }
 
     fn open_account(&mut self, deposit: &Deposit) -> u32 {
-        let window = self.strangers.take(&deposit.account);
+        let window = self.take_stranger(&deposit.account);
         let name = deposit.account.clone();
         self.ledger.add_account(Account { name, balances: SmallVec::new(), window, open_orders: 0 })
     }
@@ -48,12 +49,12 @@ impl Holds {
     /// Takes money or shares out.
     pub(super) fn withdraw(&mut self, withdrawal: &Withdrawal, input: &Input<'_>, out: &mut impl HoldsOut) {
         let Withdrawal { account, client_id, valid_until, .. } = withdrawal;
-        let identity = Identity { account, id: client_id, valid_until: *valid_until, used_for: Use::Withdrawal };
         let seat = self.seat(account);
-        let checked = match self.verdict(seat, &identity, 1, input) {
+        let identity = Identity::new(seat, client_id, *valid_until, Use::Withdrawal);
+        let checked = match self.verdict(&identity, 1, input) {
             Verdict::Copy => return,
             Verdict::Refused(refusal) => Err(refusal),
-            Verdict::New => self.check_account(seat.member()).and_then(|index| {
+            Verdict::New => self.check_account(seat.member).and_then(|index| {
                 let (asset, units) = self.check_transfer(&withdrawal.asset, withdrawal.amount)?;
                 self.check_available(index, asset, units)?;
                 Ok((index, asset, units))
@@ -62,10 +63,10 @@ impl Holds {
         match checked {
             Ok((index, asset, units)) => {
                 // Nothing can fail from here on.
-                self.remember(seat, &identity);
-                self.transfer(index, &identity, JournalKind::Withdrawal, asset, -units, out);
+                self.remember(&identity);
+                self.transfer(index, client_id, JournalKind::Withdrawal, asset, -units, out);
             }
-            Err(refusal) => self.refuse_transfer(seat, &identity, CommandKind::Withdrawal, refusal, input, out),
+            Err(refusal) => self.refuse_transfer(account, &identity, CommandKind::Withdrawal, refusal, input, out),
         }
     }
 
@@ -73,7 +74,7 @@ impl Holds {
     fn transfer(
         &mut self,
         account: u32,
-        identity: &Identity<'_>,
+        client_id: &ClientId,
         kind: JournalKind,
         asset: u32,
         units: i64,
@@ -86,7 +87,7 @@ impl Holds {
             account,
             number: self.ledger.entries,
             kind,
-            client_id: Some(identity.id),
+            client_id: Some(client_id),
             order_id: None,
             trade_id: None,
             postings: &postings,
@@ -96,17 +97,17 @@ impl Holds {
 
     fn refuse_transfer(
         &mut self,
-        seat: Seat,
+        account: &AccountId,
         identity: &Identity<'_>,
         command: CommandKind,
         refusal: Refusal,
         input: &Input<'_>,
         out: &mut impl HoldsOut,
     ) {
-        self.remember_refused(seat, identity, input);
+        self.remember_refused(identity, input);
         out.refused(CommandRefused {
-            account: identity.account.clone(),
-            client_id: identity.id.clone(),
+            account: account.clone(),
+            client_id: identity.key.id.clone(),
             command,
             orig_client_order_id: None,
             time: self.time,

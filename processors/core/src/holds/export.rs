@@ -12,7 +12,7 @@ use super::identity::Strangers;
 use super::ledger::{Account, Asset, Balance, Ledger};
 use super::listings::{Listed, Listings, Schedule};
 use super::orders::{Order, Orders};
-use super::window::{Remembered, Window};
+use super::window::{CROWD, Key, SavedWindow, Windows};
 use crate::ids::AccountId;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,15 +44,14 @@ struct SavedAccount {
     window: SavedWindow,
 }
 
-type SavedWindow = (Vec<Remembered>, Timestamp);
-
 impl Holds {
     pub(super) fn export(&self) -> Vec<u8> {
-        let strangers = self.strangers.windows.iter().filter_map(|(name, window)| {
-            let saved = window.export(self.time);
-            let idle = saved.0.is_empty() && saved.1 == Timestamp::default();
-            (!idle).then(|| (name.clone(), saved))
-        });
+        let mut windows = self.windows.export(self.time);
+        let mut window = |number: u32| std::mem::take(&mut windows[number as usize]);
+        let accounts = self.ledger.accounts.iter().map(|account| export_account(account, window(account.window)));
+        let accounts = accounts.collect();
+        let strangers = self.strangers.0.iter().map(|(name, number)| (name.clone(), window(*number)));
+        let strangers = strangers.filter(|(_, saved)| *saved != SavedWindow::default()).collect();
         let saved = Saved {
             layout: LAYOUT,
             partition: self.partition,
@@ -62,20 +61,12 @@ impl Holds {
             assets: self.ledger.assets.clone(),
             schedules: self.listings.schedules.clone(),
             instruments: self.listings.instruments.clone(),
-            accounts: self.ledger.accounts.iter().map(|account| self.export_account(account)).collect(),
+            accounts,
             orders: self.orders.sorted().into_iter().cloned().collect(),
-            strangers: strangers.collect(),
-            crowd_full_until: self.strangers.crowd.export(self.time).1,
+            strangers,
+            crowd_full_until: window(CROWD).1,
         };
         postcard::to_stdvec(&saved).expect("plain data is encoded into memory")
-    }
-
-    fn export_account(&self, account: &Account) -> SavedAccount {
-        SavedAccount {
-            name: account.name.clone(),
-            balances: account.balances.to_vec(),
-            window: account.window.export(self.time),
-        }
     }
 
     pub(super) fn import(&mut self, bytes: &[u8]) -> Result<(), String> {
@@ -87,26 +78,29 @@ impl Holds {
         if saved.partition != self.partition {
             return Err(format!("it is of partition {}, this is {}", saved.partition, self.partition));
         }
+        let mut windows = Windows::new(saved.time);
+        windows.raise_full_until(CROWD, saved.crowd_full_until);
         let mut loaded = Self {
             partition: self.partition,
             limits: self.limits,
             time: saved.time,
             numbered: saved.numbered,
             listings: import_listings(saved.schedules, saved.instruments, saved.assets.len())?,
-            ledger: import_ledger(saved.assets, saved.accounts, saved.entries)?,
+            ledger: import_ledger(saved.assets, saved.accounts, saved.entries, &mut windows, saved.time)?,
             orders: Orders::default(),
-            strangers: import_strangers(saved.strangers, saved.crowd_full_until)?,
-            purge_next: 0,
+            strangers: import_strangers(saved.strangers, &mut windows, saved.time)?,
+            windows,
         };
         for order in saved.orders {
             loaded.import_order(order)?;
         }
+        loaded.windows.finish_import();
         loaded.verify()?;
         *self = loaded;
         Ok(())
     }
 
-    fn import_order(&mut self, order: Order) -> Result<(), String> {
+    fn import_order(&mut self, mut order: Order) -> Result<(), String> {
         let (id, account, open) = (order.id, order.account as usize, order.is_open());
         if account >= self.ledger.accounts.len() || order.instrument as usize >= self.listings.instruments.len() {
             return Err(format!("order {id}: its account or instrument is not there"));
@@ -117,18 +111,25 @@ impl Holds {
         if !order.is_sound() {
             return Err(format!("order {id} is none that was placed: {order:?}"));
         }
-        let client_id = order.client_id.clone();
-        let slot = self.orders.add(order);
-        if open {
-            let account = &mut self.ledger.accounts[account];
-            if account.window.find(&client_id).is_none_or(|known| known.open_order.is_some()) {
-                return Err(format!("order {id}: its client id {client_id} is not remembered, or another order's"));
-            }
-            account.window.open(&client_id, slot);
-            account.open_orders += 1;
+        if !open {
+            self.orders.add(order);
+            return Ok(());
         }
+        let account = &mut self.ledger.accounts[account];
+        let id_at = self.windows.place_of(&Key::new(account.window, &order.client_id));
+        let Some(id_at) = id_at.filter(|at| self.windows.open_order(*at).is_none()) else {
+            let client_id = &order.client_id;
+            return Err(format!("order {id}: its client id {client_id} is not remembered, or another order's"));
+        };
+        account.open_orders += 1;
+        order.id_at = id_at;
+        self.windows.open(id_at, self.orders.add(order));
         Ok(())
     }
+}
+
+fn export_account(account: &Account, window: SavedWindow) -> SavedAccount {
+    SavedAccount { name: account.name.clone(), balances: account.balances.to_vec(), window }
 }
 
 fn import_listings(schedules: Vec<Schedule>, instruments: Vec<Listed>, assets: usize) -> Result<Listings, String> {
@@ -146,7 +147,13 @@ fn import_listings(schedules: Vec<Schedule>, instruments: Vec<Listed>, assets: u
     Ok(listings)
 }
 
-fn import_ledger(assets: Vec<Asset>, accounts: Vec<SavedAccount>, entries: u64) -> Result<Ledger, String> {
+fn import_ledger(
+    assets: Vec<Asset>,
+    accounts: Vec<SavedAccount>,
+    entries: u64,
+    windows: &mut Windows,
+    now: Timestamp,
+) -> Result<Ledger, String> {
     let mut ledger = Ledger::default();
     ledger.entries = entries;
     for asset in assets {
@@ -169,7 +176,7 @@ fn import_ledger(assets: Vec<Asset>, accounts: Vec<SavedAccount>, entries: u64) 
         if let Some((_, most)) = balances.iter().find(|(_, balance)| !can_be_summed(balance.total)) {
             return Err(format!("account {name} has more than can be summed: {most:?}"));
         }
-        let window = Window::import(window.0, window.1).map_err(|what| format!("account {name}: {what}"))?;
+        let window = windows.import(window, now).map_err(|what| format!("account {name}: {what}"))?;
         ledger.add_account(Account { name, balances: SmallVec::from_vec(balances), window, open_orders: 0 });
     }
     Ok(ledger)
@@ -180,12 +187,15 @@ fn can_be_summed(amount: i128) -> bool {
     amount.unsigned_abs() < 1 << 94
 }
 
-fn import_strangers(windows: Vec<(AccountId, SavedWindow)>, crowd: Timestamp) -> Result<Strangers, String> {
+fn import_strangers(
+    saved: Vec<(AccountId, SavedWindow)>,
+    windows: &mut Windows,
+    now: Timestamp,
+) -> Result<Strangers, String> {
     let mut strangers = Strangers::default();
-    strangers.crowd.raise_full_until(crowd);
-    for (name, (list, full_until)) in windows {
-        let window = Window::import(list, full_until).map_err(|what| format!("stranger {name}: {what}"))?;
-        strangers.windows.insert(name, window);
+    for (name, window) in saved {
+        let window = windows.import(window, now).map_err(|what| format!("stranger {name}: {what}"))?;
+        strangers.0.insert(name, window);
     }
     Ok(strangers)
 }

@@ -11,7 +11,7 @@
 
 use super::Holds;
 use super::checks::{Refusal, refuse};
-use super::window::{REMEMBER_MS, Use, VALID_AHEAD_MS, Window};
+use super::window::{CROWD, Key, REMEMBER_MS, Use, VALID_AHEAD_MS, Windows};
 use crate::ids::{AccountId, ClientId};
 use crate::machine::Input;
 use crate::records::Reason;
@@ -22,66 +22,69 @@ use std::collections::BTreeMap;
 pub const MAX_STRANGERS: usize = 1_024;
 /// Client ids that are remembered of each of them.
 pub const STRANGER_IDS: usize = 16;
+/// The most ids that a command adds: its own, and that of an order which it cancels and does not find.
+const MOST_ADDED: usize = 2;
+/// Ids that are purged with a command: more than it adds.
+const PURGE_BESIDE: usize = 2 * MOST_ADDED;
 
-/// Windows of accounts without a deposit.
+/// Windows of accounts without a deposit, by their numbers.
 #[derive(Debug, Default)]
-pub struct Strangers {
-    pub windows: BTreeMap<AccountId, Window>,
-    /// Stands in for all that found no room: it has room for none, and so keeps only `full_until`.
-    pub crowd: Window,
-}
+pub struct Strangers(pub BTreeMap<AccountId, u32>);
 
 impl Strangers {
-    /// The window with which an account opens.
-    pub fn take(&mut self, account: &AccountId) -> Window {
-        let mut window = self.windows.remove(account).unwrap_or_default();
-        window.raise_full_until(self.crowd.full_until());
-        window
-    }
-
     /// Makes room for a window of that account, if there is any to be had.
-    fn seat(&mut self, account: &AccountId, now: Timestamp) -> Seat {
-        if let Some(window) = self.windows.get_mut(account) {
-            window.expire(now, usize::MAX);
-            return Seat::Stranger;
+    fn seat(&mut self, account: &AccountId, windows: &mut Windows, now: Timestamp) -> Seat {
+        let seat = |window| Seat { window, limit: STRANGER_IDS, member: None };
+        if let Some(window) = self.0.get(account) {
+            return seat(*window);
         }
-        if self.windows.len() >= MAX_STRANGERS {
-            self.purge(now);
+        if self.0.len() >= MAX_STRANGERS {
+            windows.purge(now, usize::MAX);
+            self.drop_idle(windows, now);
         }
-        if self.windows.len() >= MAX_STRANGERS {
-            return Seat::Crowd;
+        if self.0.len() >= MAX_STRANGERS {
+            return Seat { window: CROWD, limit: 0, member: None };
         }
-        self.windows.insert(account.clone(), Window::default());
-        Seat::Stranger
+        let window = windows.add_window();
+        self.0.insert(account.clone(), window);
+        seat(window)
     }
 
-    /// Drops windows that remember nothing any more.
-    pub fn purge(&mut self, now: Timestamp) {
-        self.windows.retain(|_, window| {
-            window.expire(now, usize::MAX);
-            !window.is_idle(now)
+    /// Drops windows that have nothing any more.
+    pub fn drop_idle(&mut self, windows: &mut Windows, now: Timestamp) {
+        self.0.retain(|_, window| {
+            let idle = windows.is_idle(*window, now);
+            if idle {
+                windows.drop_window(*window);
+            }
+            !idle
         });
     }
 }
 
-/// Where an account's window is.
+/// Whose window a command belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seat {
-    /// In the account of that index.
-    Member(u32),
-    /// Among the strangers.
-    Stranger,
-    /// There is no room for it.
-    Crowd,
+pub struct Seat {
+    pub window: u32,
+    /// How many ids it may hold.
+    pub limit: usize,
+    /// The account, if it is a member's.
+    pub member: Option<u32>,
 }
 
 /// What identifies a command.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
-    pub account: &'a AccountId,
-    pub id: &'a ClientId,
+    pub seat: Seat,
+    pub key: Key<'a>,
     pub valid_until: Timestamp,
     pub used_for: Use,
+}
+
+impl<'a> Identity<'a> {
+    pub fn new(seat: Seat, id: &'a ClientId, valid_until: Timestamp, used_for: Use) -> Self {
+        Self { seat, key: Key::new(seat.window, id), valid_until, used_for }
+    }
 }
 
 /// What is to be done with a command.
@@ -96,48 +99,46 @@ pub enum Verdict {
 }
 
 impl Holds {
-    /// Finds the account's window and forgets in it what is past its time.
+    /// Finds the account's window and purges: a few ids, or all that are due where a window might be full, since it
+    /// counts there how many there are.
     pub(super) fn seat(&mut self, account: &AccountId) -> Seat {
-        let now = self.time;
-        let Some(index) = self.ledger.find_account(account) else { return self.strangers.seat(account, now) };
-        self.ledger.account_mut(index).window.expire(now, usize::MAX);
-        Seat::Member(index)
+        let seat = match self.ledger.find_account(account) {
+            Some(index) => self.member(index),
+            None => self.strangers.seat(account, &mut self.windows, self.time),
+        };
+        let is_roomy = self.windows.len(seat.window) + MOST_ADDED <= seat.limit;
+        self.windows.purge(self.time, if is_roomy { PURGE_BESIDE } else { usize::MAX });
+        seat
     }
 
-    /// The window, and how many ids it may hold.
-    pub(super) fn window(&self, seat: Seat, account: &AccountId) -> (&Window, usize) {
-        match seat {
-            Seat::Member(index) => (&self.ledger.account(index).window, self.limits.max_client_ids),
-            Seat::Stranger => (&self.strangers.windows[account], STRANGER_IDS),
-            Seat::Crowd => (&self.strangers.crowd, 0),
-        }
+    /// The seat of a member.
+    pub(super) fn member(&self, index: u32) -> Seat {
+        let window = self.ledger.account(index).window;
+        Seat { window, limit: self.limits.max_client_ids, member: Some(index) }
     }
 
-    /// The window, to be changed.
-    pub(super) fn window_mut(&mut self, seat: Seat, account: &AccountId) -> &mut Window {
-        match seat {
-            Seat::Member(index) => &mut self.ledger.account_mut(index).window,
-            Seat::Stranger => self.strangers.windows.get_mut(account).expect("a stranger was given a seat"),
-            Seat::Crowd => &mut self.strangers.crowd,
-        }
+    /// The window with which an account opens.
+    pub(super) fn take_stranger(&mut self, account: &AccountId) -> u32 {
+        let window = self.strangers.0.remove(account).unwrap_or_else(|| self.windows.add_window());
+        self.windows.raise_full_until(window, self.windows.full_until(CROWD));
+        window
     }
 
     /// Judges a command by its identity and its time. `room` is how many ids it needs room for; none for what may
     /// pass a full window.
-    pub(super) fn verdict(&self, seat: Seat, command: &Identity<'_>, room: usize, input: &Input<'_>) -> Verdict {
-        let (window, limit) = self.window(seat, command.account);
-        let known = window.find(command.id);
+    pub(super) fn verdict(&self, command: &Identity<'_>, room: usize, input: &Input<'_>) -> Verdict {
+        let known = self.windows.find(&command.key, self.time).map(|at| self.windows.get(at));
         if known.is_some_and(|k| k.valid_until == command.valid_until && k.used_for == command.used_for) {
             return Verdict::Copy;
         }
         let outcome = check_time(command.valid_until, input).and_then(|()| match known {
             Some(known) if known.used_for == Use::Burned && command.used_for == Use::Place => {
-                refuse(Reason::CanceledBefore, || format!("a cancel of {} came before it; place it anew", command.id))
+                refuse(Reason::CanceledBefore, || format!("a cancel of {} came before it; place it anew", known.id))
             }
             Some(known) => refuse(Reason::DuplicateClientId, || {
-                format!("{} is in use until {}; choose a new client id", command.id, known.until)
+                format!("{} is in use until {}; choose a new client id", known.id, known.until)
             }),
-            None if room > 0 => check_room(window, limit, room, command.valid_until),
+            None if room > 0 => self.check_room(command, room),
             None => Ok(()),
         });
         match outcome {
@@ -146,44 +147,58 @@ impl Holds {
         }
     }
 
-    /// Remembers a command that is carried out.
-    pub(super) fn remember(&mut self, seat: Seat, command: &Identity<'_>) {
-        let window = self.window_mut(seat, command.account);
-        window.remember(command.id.clone(), command.valid_until, command.valid_until, command.used_for);
+    /// Remembers a command that is carried out; where its id lies.
+    pub(super) fn remember(&mut self, command: &Identity<'_>) -> u32 {
+        self.windows.remember(&command.key, command.valid_until, command.valid_until, command.used_for)
     }
 
     /// Remembers a command that is refused, so that no copy of it is ever carried out.
-    pub(super) fn remember_refused(&mut self, seat: Seat, command: &Identity<'_>, input: &Input<'_>) {
-        if self.time > command.valid_until {
+    pub(super) fn remember_refused(&mut self, command: &Identity<'_>, input: &Input<'_>) {
+        let &Identity { seat, ref key, valid_until, used_for } = command;
+        if self.time > valid_until {
             return; // machine time never goes back: every copy is late
         }
-        let until = command.valid_until.min(latest(input).plus_ms(REMEMBER_MS));
-        let (window, limit) = self.window(seat, command.account);
-        let (known, has_room) = (window.find(command.id).map(|k| k.used_for), window.len() < limit);
-        let window = self.window_mut(seat, command.account);
-        match known {
-            Some(used_for) => {
-                if used_for == Use::Burned && command.used_for == Use::Place {
-                    window.take_burned(command.id, command.valid_until);
+        let until = valid_until.min(latest(input).plus_ms(REMEMBER_MS));
+        match self.windows.find(key, self.time) {
+            Some(at) => {
+                if self.windows.get(at).used_for == Use::Burned && used_for == Use::Place {
+                    self.windows.take_burned(at, valid_until);
                 }
-                window.prolong(command.id, until);
+                self.windows.prolong(at, until);
             }
-            None if has_room => window.remember(command.id.clone(), command.valid_until, until, command.used_for),
-            None => window.raise_full_until(until),
+            None => self.remember_if_room(seat, key, valid_until, until, used_for),
         }
     }
 
     /// Burns the id of an order that a cancel did not find: while it is remembered no order can be placed under it.
-    pub(super) fn burn(&mut self, seat: Seat, account: &AccountId, id: &ClientId, input: &Input<'_>) {
-        let until = latest(input).plus_ms(VALID_AHEAD_MS);
-        let (window, limit) = self.window(seat, account);
-        let (known, has_room) = (window.find(id).is_some(), window.len() < limit);
-        let window = self.window_mut(seat, account);
-        match (known, has_room) {
-            (true, _) => window.prolong(id, until),
-            (false, true) => window.remember(id.clone(), until, until, Use::Burned),
-            (false, false) => window.raise_full_until(until),
+    pub(super) fn burn(&mut self, seat: Seat, id: &ClientId, input: &Input<'_>) {
+        let (key, until) = (Key::new(seat.window, id), latest(input).plus_ms(VALID_AHEAD_MS));
+        match self.windows.find(&key, self.time) {
+            Some(at) => self.windows.prolong(at, until),
+            None => self.remember_if_room(seat, &key, until, until, Use::Burned),
         }
+    }
+
+    fn remember_if_room(&mut self, seat: Seat, key: &Key<'_>, valid_until: Timestamp, until: Timestamp, used_for: Use) {
+        if self.windows.len(seat.window) < seat.limit {
+            self.windows.remember(key, valid_until, until, used_for);
+        } else {
+            self.windows.raise_full_until(seat.window, until);
+        }
+    }
+
+    fn check_room(&self, command: &Identity<'_>, room: usize) -> Result<(), Refusal> {
+        let Seat { window, limit, .. } = command.seat;
+        let (len, full_until) = (self.windows.len(window), self.windows.full_until(window));
+        if len + room > limit {
+            return refuse(Reason::WindowFull, || {
+                format!("{len} of {limit} client ids are remembered; wait until some are past their valid-until")
+            });
+        }
+        if command.valid_until <= full_until {
+            return refuse(Reason::WindowFull, || format!("the window was full; use a valid-until after {full_until}"));
+        }
+        Ok(())
     }
 }
 
@@ -202,20 +217,6 @@ fn check_time(valid_until: Timestamp, input: &Input<'_>) -> Result<(), Refusal> 
     if valid_until > latest {
         return refuse(Reason::ValidUntilTooFar, || {
             format!("valid until {valid_until} is more than {VALID_AHEAD_MS} ms ahead; the latest is {latest} now")
-        });
-    }
-    Ok(())
-}
-
-fn check_room(window: &Window, limit: usize, room: usize, valid_until: Timestamp) -> Result<(), Refusal> {
-    if window.len() + room > limit {
-        return refuse(Reason::WindowFull, || {
-            format!("{} of {limit} client ids are remembered; wait until some are past their valid-until", window.len())
-        });
-    }
-    if valid_until <= window.full_until() {
-        return refuse(Reason::WindowFull, || {
-            format!("the window was full; use a valid-until after {}", window.full_until())
         });
     }
     Ok(())

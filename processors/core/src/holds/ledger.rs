@@ -8,7 +8,6 @@
 //!
 //! Left out on purpose: why money moves; that is `commands.rs` and `settle.rs`.
 
-use super::window::Window;
 use crate::ids::{AccountId, AssetCode};
 use crate::money::Decimal;
 use crate::records::LedgerAccount;
@@ -91,8 +90,8 @@ pub struct Account {
     pub name: AccountId,
     /// Balances by asset, in the order in which the account first had them; few, so looked through.
     pub balances: SmallVec<[(u32, Balance); 2]>,
-    /// Its client ids.
-    pub window: Window,
+    /// The window of its client ids.
+    pub window: u32,
     /// How many of its orders are open.
     pub open_orders: u32,
 }

@@ -1,6 +1,6 @@
 //! The machine: which record goes where, time, and the purging of client ids.
 //!
-//! Invariant: purging is bounded for each clock record and shows in no effect and no saved state.
+//! Invariant: purging is bounded for each clock record, and shows in no effect and no saved state.
 
 use super::out::HoldsOut;
 use super::replies::{Leg, Reply, stop_at_answer, stop_at_leg};
@@ -8,9 +8,7 @@ use super::{Holds, RULES_VERSION};
 use crate::machine::{Body, Effects, Input, Machine, MachineKind, Stop};
 use crate::records::{BookAnswer, Record, SettlementLeg};
 
-/// Accounts that a clock record purges at most.
-const PURGE_ACCOUNTS: usize = 1_024;
-/// Client ids that a clock record purges at most, over all accounts.
+/// Client ids that a clock record purges at most.
 const PURGE_IDS: usize = 65_536;
 
 impl Machine for Holds {
@@ -95,17 +93,9 @@ impl Holds {
         Ok(())
     }
 
-    /// Purges client ids, a bounded number of accounts further round with each clock record.
+    /// Purges client ids, a bounded number of them.
     fn purge(&mut self) {
-        self.strangers.purge(self.time);
-        let (mut budget, count) = (PURGE_IDS, self.ledger.accounts.len());
-        for _ in 0..count.min(PURGE_ACCOUNTS) {
-            if budget == 0 {
-                break;
-            }
-            let index = self.purge_next % count;
-            budget -= self.ledger.accounts[index].window.expire(self.time, budget);
-            self.purge_next = index + 1;
-        }
+        self.windows.purge(self.time, PURGE_IDS);
+        self.strangers.drop_idle(&mut self.windows, self.time);
     }
 }

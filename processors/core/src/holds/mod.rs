@@ -48,6 +48,7 @@ use identity::Strangers;
 use ledger::Ledger;
 use listings::Listings;
 use orders::Orders;
+use window::Windows;
 
 /// The version of the rules that this machine knows.
 pub const RULES_VERSION: u32 = 1;
@@ -63,9 +64,8 @@ pub struct Holds {
     listings: Listings,
     ledger: Ledger,
     orders: Orders,
+    windows: Windows,
     strangers: Strangers,
-    /// The account whose ids the next clock record begins to purge at; no part of the state.
-    purge_next: usize,
 }
 
 /// The bounds out of [`Settings`].
@@ -91,8 +91,8 @@ impl Holds {
             listings: Listings::default(),
             ledger: Ledger::default(),
             orders: Orders::default(),
+            windows: Windows::new(Timestamp::default()),
             strangers: Strangers::default(),
-            purge_next: 0,
         }
     }
 

@@ -150,9 +150,8 @@ impl Holds {
     pub(super) fn close(&mut self, slot: u32) {
         let order = self.orders.get(slot);
         assert!(!order.is_open() && order.held == 0, "order {} is not ready to be closed", order.id);
-        let account = self.ledger.account_mut(order.account);
-        account.open_orders -= 1;
-        account.window.close(&order.client_id);
+        self.ledger.account_mut(order.account).open_orders -= 1;
+        self.windows.close(order.id_at, slot, self.time);
         if order.pending.is_empty() {
             self.orders.remove(slot);
         }

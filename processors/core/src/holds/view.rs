@@ -76,7 +76,7 @@ impl Holds {
     /// Client ids that are remembered, over all accounts, and accounts: for metrics. Ids that are past their time
     /// count until they are purged.
     pub fn sizes(&self) -> (usize, usize) {
-        let ids = self.ledger.accounts.iter().map(|account| account.window.len()).sum();
+        let ids = self.ledger.accounts.iter().map(|account| self.windows.len(account.window)).sum();
         (ids, self.ledger.accounts.len())
     }
 

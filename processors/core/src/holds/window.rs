@@ -1,34 +1,43 @@
-//! The client ids that an account has used: what makes a command happen once.
+//! The client ids that accounts have used: what makes a command happen once.
 //!
 //! A command's identity is its client id and its valid-until. An id is remembered until its valid-until, an open
 //! order's at least until it closes, and a command refused for a valid-until too far ahead for [`REMEMBER_MS`] at most.
 //!
+//! All ids of all accounts lie in one slab, one line of the cache each, with one table and one ring of times
+//! ([`Expiry`]). A place that falls due is given to the next id that comes, so that both touch one line.
+//!
 //! Invariants:
 //! 1. While a command could still be carried out, its first outcome stands: a copy of a command that was carried out
 //!    or refused never does anything.
-//! 2. What could not be remembered for want of room is covered by `full_until`: while the window is not certain that
+//! 2. What could not be remembered for want of room is covered by `full_until`: while a window is not certain that
 //!    an id is new, it refuses it.
-//! 3. An id past its time counts as forgotten, whether or not it was purged: after [`Window::expire`] without a
-//!    bound, the number of ids is the same whatever was purged before.
-//! 4. A slot that is not an open order's has exactly one entry in the expiry queue, at or before its time.
+//! 3. An id past its time counts as forgotten, whether or not it was purged: look-ups and exports pass it over, and
+//!    after [`Windows::purge`] without a bound the numbers of ids are the same whatever was purged before.
+//! 4. In the ring an id is once, at or before its time; only an open order's that is past its time is not there.
 //!
-//! Left out on purpose: which commands may pass a full window; that is `checks.rs`.
+//! Left out on purpose: which commands may pass a full window; that is `checks.rs`. And a secret in the hash: who
+//! makes up ids of one hash makes look-ups of those longer, and of no more than a window holds.
 
 mod expiry;
+#[cfg(test)]
+mod tests;
 
 use crate::ids::ClientId;
+use crate::places::{Places, hash_of};
+use crate::slab::{NONE, Slab};
 use crate::time::Timestamp;
 use expiry::Expiry;
-use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
-use std::hash::{Hash, Hasher};
+use std::hash::Hasher;
 
 /// How far ahead a valid-until may be, and how long a cancel burns an id that it does not find.
 pub const VALID_AHEAD_MS: i64 = 600_000;
 /// The longest that an id is remembered, but for open orders: only a valid-until too far ahead could ask for more,
 /// and would lock the account out with ids that nobody will send again.
 pub const REMEMBER_MS: i64 = 2 * VALID_AHEAD_MS;
+/// The window that stands in for those of all strangers that found no room: no id is in it, it has `full_until` only.
+pub const CROWD: u32 = 0;
 
 /// What an id was used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,261 +69,256 @@ pub struct Remembered {
     pub until: Timestamp,
     /// What it was used for.
     pub used_for: Use,
-    /// The open order that it names, as a slot of the order store; canonical bytes leave it out.
-    #[serde(skip)]
-    pub open_order: Option<u32>,
-    /// Whether the expiry queue has an entry for it.
-    #[serde(skip)]
-    queued: bool,
 }
 
-/// The ids of one account. Look-ups go through a hash table; everything that is listed is sorted by id.
-#[derive(Debug, Clone, Default)]
-pub struct Window {
-    slots: Vec<Remembered>,
-    free: Vec<u32>,
-    by_id: HashTable<u32>,
-    expiry: Expiry,
+/// A window as it is saved: its ids, sorted by name, and `full_until` if it still matters.
+pub type SavedWindow = (Vec<Remembered>, Timestamp);
+
+/// An id of an account, as it is looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a> {
+    pub id: &'a ClientId,
+    window: u32,
+    hash: u32,
+}
+
+impl<'a> Key<'a> {
+    /// An id in a window.
+    pub fn new(window: u32, id: &'a ClientId) -> Self {
+        let mut hasher = FxHasher::default();
+        hasher.write(id.as_str().as_bytes());
+        Self { id, window, hash: hash_of(hasher.finish() ^ u64::from(window)) }
+    }
+}
+
+/// Where an id lies. In a free place the id is empty.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Slot {
+    known: Remembered,
+    window: u32,
+    hash: u32,
+    /// The open order that it names, as a slot of the order store; or [`NONE`].
+    open_order: u32,
+    /// What [`Expiry::add`] gave; or [`OUTSIDE`].
+    link: u32,
+}
+
+const _: () = assert!(size_of::<Slot>() == 64);
+
+/// The link of what is not in the ring.
+const OUTSIDE: u32 = NONE;
+
+impl Slot {
+    /// Whether the id counts as remembered.
+    fn counts(&self, now: Timestamp) -> bool {
+        self.known.until >= now || self.open_order != NONE
+    }
+
+    fn is_free(&self) -> bool {
+        self.known.id.as_str().is_empty()
+    }
+}
+
+/// What there is of one account alone.
+#[derive(Debug, Default)]
+struct Window {
+    /// How many places are its ids', those past their time that were not purged among them.
+    len: u32,
     full_until: Timestamp,
 }
 
-fn hash_of(id: &ClientId) -> u64 {
-    let mut hasher = FxHasher::default();
-    id.hash(&mut hasher);
-    hasher.finish()
+/// The ids of all accounts. Look-ups go through a hash table; everything that is listed is sorted by id.
+#[derive(Debug)]
+pub struct Windows {
+    windows: Slab<Window>,
+    slots: Slab<Slot>,
+    places: Places,
+    expiry: Expiry,
 }
 
-impl Window {
-    /// Forgets what is past its time, at most `budget` entries; the number looked at.
-    pub fn expire(&mut self, now: Timestamp, budget: usize) -> usize {
-        let mut done = 0;
-        while done < budget {
-            let Some((due, slot)) = self.expiry.take_due(now) else { break };
-            done += 1;
-            let entry = &mut self.slots[slot as usize];
-            entry.queued = false;
-            if entry.until > due {
-                self.queue(slot);
-            } else if entry.open_order.is_none() {
-                self.forget(slot);
+impl Windows {
+    /// The crowd's, which is empty; at a time from which on there will be others.
+    pub fn new(now: Timestamp) -> Self {
+        let (windows, slots, places) = (Slab::new(), Slab::new(), Places::new());
+        let mut all = Self { windows, slots, places, expiry: Expiry::new(now) };
+        assert_eq!(all.add_window(), CROWD, "the first window");
+        all
+    }
+
+    /// Adds an empty window; its number.
+    pub fn add_window(&mut self) -> u32 {
+        self.windows.insert(Window::default())
+    }
+
+    /// Takes away a window without ids; its number is given out again.
+    pub fn drop_window(&mut self, window: u32) {
+        assert_eq!(self.len(window), 0, "ids of a window that goes");
+        self.windows.free(window);
+    }
+
+    /// Forgets what is past its time, after a look at no more than `budget` ids.
+    pub fn purge(&mut self, now: Timestamp, budget: usize) {
+        for _ in 0..budget {
+            let Some((due, at)) = self.expiry.take_due(now, |at| self.slots.get(at).link) else { break };
+            let slot = self.slots.get_mut(at);
+            if slot.known.until > due {
+                self.queue(at);
+            } else if slot.open_order == NONE {
+                self.forget(at);
+            } else {
+                slot.link = OUTSIDE;
             }
         }
-        done
     }
 
-    /// How many ids are remembered.
-    pub fn len(&self) -> usize {
-        self.by_id.len()
+    /// How many ids are remembered; too many by those that are past their time and were not purged.
+    pub fn len(&self, window: u32) -> usize {
+        self.windows.get(window).len as usize
     }
 
-    /// Whether the window remembers nothing that could matter at `now`.
-    pub fn is_idle(&self, now: Timestamp) -> bool {
-        self.by_id.is_empty() && self.full_until < now
-    }
-
-    /// The id, if it is remembered.
-    pub fn find(&self, id: &ClientId) -> Option<&Remembered> {
-        self.slot_of(id).map(|slot| &self.slots[slot as usize])
+    /// Whether a window has nothing that could matter at `now`; perhaps not yet where it was not purged.
+    pub fn is_idle(&self, window: u32, now: Timestamp) -> bool {
+        self.len(window) == 0 && self.full_until(window) < now
     }
 
     /// Commands valid no longer than this, whose id is not remembered, may be copies of refused ones.
-    pub fn full_until(&self) -> Timestamp {
-        self.full_until
-    }
-
-    /// Remembers a new id up to and with `until`.
-    pub fn remember(&mut self, id: ClientId, valid_until: Timestamp, until: Timestamp, used_for: Use) {
-        self.insert(Remembered { id, valid_until, until, used_for, open_order: None, queued: false });
-    }
-
-    /// Notes that a remembered id names an open order.
-    pub fn open(&mut self, id: &ClientId, order: u32) {
-        let slot = self.slot_of(id).expect("an open order's id is remembered");
-        self.slots[slot as usize].open_order = Some(order);
-    }
-
-    /// Notes that the order of that id is closed: the id is kept until its time only.
-    pub fn close(&mut self, id: &ClientId) {
-        let slot = self.slot_of(id).expect("an open order's id is remembered");
-        let entry = &mut self.slots[slot as usize];
-        assert!(entry.open_order.take().is_some(), "client id {id}: its order closes twice");
-        if !entry.queued {
-            self.queue(slot);
-        }
-    }
-
-    /// Remembers a known id for longer.
-    pub fn prolong(&mut self, id: &ClientId, until: Timestamp) {
-        let slot = self.slot_of(id).expect("only a remembered id is remembered for longer");
-        let entry = &mut self.slots[slot as usize];
-        entry.until = entry.until.max(until);
-    }
-
-    /// A burned id gets the identity of the order that was refused for it.
-    pub fn take_burned(&mut self, id: &ClientId, valid_until: Timestamp) {
-        let slot = self.slot_of(id).expect("a burned id is remembered");
-        let entry = &mut self.slots[slot as usize];
-        assert_eq!(entry.used_for, Use::Burned, "client id {id}");
-        (entry.used_for, entry.valid_until) = (Use::Place, valid_until);
+    pub fn full_until(&self, window: u32) -> Timestamp {
+        self.windows.get(window).full_until
     }
 
     /// From here on refuses unknown ids of commands valid up to `until`: one of them was refused unremembered.
-    pub fn raise_full_until(&mut self, until: Timestamp) {
-        self.full_until = self.full_until.max(until);
+    pub fn raise_full_until(&mut self, window: u32, until: Timestamp) {
+        let window = self.windows.get_mut(window);
+        window.full_until = window.full_until.max(until);
     }
 
-    /// What is remembered at `now`, sorted by id, and `full_until` if it still matters.
-    pub fn export(&self, now: Timestamp) -> (Vec<Remembered>, Timestamp) {
-        // A freed slot's id is empty; an open order keeps its id past its time.
-        let lives = |e: &&Remembered| !e.id.as_str().is_empty() && (e.until >= now || e.open_order.is_some());
-        let bare = |e: &Remembered| Remembered { open_order: None, queued: false, ..e.clone() };
-        let mut list: Vec<_> = self.slots.iter().filter(lives).map(bare).collect();
-        list.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        (list, if self.full_until < now { Timestamp::default() } else { self.full_until })
+    /// Where an id lies, perhaps past its time.
+    pub fn place_of(&self, key: &Key<'_>) -> Option<u32> {
+        self.places.find(key.hash, |at| {
+            let slot = self.slots.get(at);
+            slot.window == key.window && slot.known.id == *key.id
+        })
     }
 
-    /// The window that was exported; open orders are noted by [`Self::open`]. An error names an id that is there twice.
-    pub fn import(list: Vec<Remembered>, full_until: Timestamp) -> Result<Self, String> {
-        let mut window = Self { full_until, ..Self::default() };
-        for entry in list {
-            if entry.id.as_str().is_empty() || window.slot_of(&entry.id).is_some() {
-                return Err(format!("client id {:?} is empty or there twice", entry.id.as_str()));
+    /// Where an id lies, if it is remembered.
+    pub fn find(&self, key: &Key<'_>, now: Timestamp) -> Option<u32> {
+        self.place_of(key).filter(|at| self.slots.get(*at).counts(now))
+    }
+
+    /// The id that lies there.
+    pub fn get(&self, at: u32) -> &Remembered {
+        &self.slots.get(at).known
+    }
+
+    /// The open order that it names.
+    pub fn open_order(&self, at: u32) -> Option<u32> {
+        Some(self.slots.get(at).open_order).filter(|order| *order != NONE)
+    }
+
+    /// Remembers a new id up to and with `until`; where it lies.
+    pub fn remember(&mut self, key: &Key<'_>, valid_until: Timestamp, until: Timestamp, used_for: Use) -> u32 {
+        let known = Remembered { id: key.id.clone(), valid_until, until, used_for };
+        let Some(at) = self.place_of(key) else {
+            let at = self.add(key.window, key.hash, known);
+            self.queue(at);
+            return at;
+        };
+        // It is past its time and was not purged: what is in the ring for it is before the new time.
+        let slot = self.slots.get_mut(at);
+        assert!(!slot.counts(until), "client id {} is remembered twice", key.id);
+        slot.known = known;
+        at
+    }
+
+    /// Notes that an id names an open order.
+    pub fn open(&mut self, at: u32, order: u32) {
+        self.slots.get_mut(at).open_order = order;
+    }
+
+    /// Notes that the order which an id names is closed: the id is kept until its time only.
+    pub fn close(&mut self, at: u32, order: u32, now: Timestamp) {
+        let slot = self.slots.get_mut(at);
+        assert_eq!(slot.open_order, order, "client id {}: the order that it names closes once", slot.known.id);
+        slot.open_order = NONE;
+        match slot.link == OUTSIDE {
+            true if slot.known.until < now => self.forget(at),
+            true => self.queue(at),
+            false => {}
+        }
+    }
+
+    /// Remembers an id for longer.
+    pub fn prolong(&mut self, at: u32, until: Timestamp) {
+        let known = &mut self.slots.get_mut(at).known;
+        known.until = known.until.max(until);
+    }
+
+    /// A burned id gets the identity of the order that was refused for it.
+    pub fn take_burned(&mut self, at: u32, valid_until: Timestamp) {
+        let known = &mut self.slots.get_mut(at).known;
+        assert_eq!(known.used_for, Use::Burned, "client id {}", known.id);
+        (known.used_for, known.valid_until) = (Use::Place, valid_until);
+    }
+
+    /// What is remembered at `now` in each window, by its number.
+    pub fn export(&self, now: Timestamp) -> Vec<SavedWindow> {
+        let full_until = |window: &Window| Some(window.full_until).filter(|until| *until >= now).unwrap_or_default();
+        let empty = |window: &Window| (Vec::with_capacity(window.len as usize), full_until(window));
+        let mut saved: Vec<SavedWindow> = self.windows.all().iter().map(empty).collect();
+        for slot in self.slots.all().iter().filter(|slot| !slot.is_free() && slot.counts(now)) {
+            saved[slot.window as usize].0.push(slot.known.clone());
+        }
+        for (list, _) in &mut saved {
+            list.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        }
+        saved
+    }
+
+    /// Adds a window that was exported; its number. Open orders are noted by [`Self::open`], and then comes
+    /// [`Self::finish_import`]. An error names an id that is there twice.
+    pub fn import(&mut self, (list, full_until): SavedWindow, now: Timestamp) -> Result<u32, String> {
+        let window = self.add_window();
+        self.raise_full_until(window, full_until);
+        for known in list {
+            let key = Key::new(window, &known.id);
+            if known.id.as_str().is_empty() || self.place_of(&key).is_some() {
+                return Err(format!("client id {:?} is empty or there twice", known.id.as_str()));
             }
-            window.insert(entry);
+            let (hash, in_time) = (key.hash, known.until >= now);
+            let at = self.add(window, hash, known);
+            if in_time {
+                self.queue(at);
+            }
         }
         Ok(window)
     }
 
-    fn slot_of(&self, id: &ClientId) -> Option<u32> {
-        self.by_id.find(hash_of(id), |&slot| self.slots[slot as usize].id == *id).copied()
+    /// Forgets what was imported past its time and is no open order's.
+    pub fn finish_import(&mut self) {
+        let places = (0u32..).zip(self.slots.all());
+        let past = places.filter(|(_, slot)| slot.link == OUTSIDE && slot.open_order == NONE && !slot.is_free());
+        let past: Vec<u32> = past.map(|(at, _)| at).collect();
+        past.into_iter().for_each(|at| self.forget(at));
     }
 
-    fn insert(&mut self, entry: Remembered) {
-        debug_assert!(self.slot_of(&entry.id).is_none(), "client id {} is remembered twice", entry.id);
-        let hash = hash_of(&entry.id);
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = entry;
-                slot
-            }
-            None => {
-                self.slots.push(entry);
-                u32::try_from(self.slots.len() - 1).expect("a window is bounded far below 2^32 ids")
-            }
-        };
-        let slots = &self.slots;
-        self.by_id.insert_unique(hash, slot, |&slot| hash_of(&slots[slot as usize].id));
-        self.queue(slot);
+    fn add(&mut self, window: u32, hash: u32, known: Remembered) -> u32 {
+        let at = self.slots.insert(Slot { known, window, hash, open_order: NONE, link: OUTSIDE });
+        self.places.insert(hash, at);
+        self.windows.get_mut(window).len += 1;
+        at
     }
 
-    fn queue(&mut self, slot: u32) {
-        let entry = &mut self.slots[slot as usize];
-        assert!(!entry.queued, "client id {}: queued twice", entry.id);
-        entry.queued = true;
-        self.expiry.add(entry.until, slot);
+    fn queue(&mut self, at: u32) {
+        let slot = self.slots.get_mut(at);
+        slot.link = self.expiry.add(slot.known.until, at);
     }
 
-    fn forget(&mut self, slot: u32) {
-        let id = std::mem::take(&mut self.slots[slot as usize].id);
-        let found = self.by_id.find_entry(hash_of(&id), |&s| s == slot);
-        found.expect("a remembered id is in the table").remove();
-        self.free.push(slot);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(text: &str) -> ClientId {
-        ClientId::parse(text).unwrap()
-    }
-
-    fn window(entries: &[(&str, i64)]) -> Window {
-        let mut window = Window::default();
-        for (name, until) in entries {
-            window.remember(id(name), Timestamp(*until), Timestamp(*until), Use::Place);
-        }
-        window
-    }
-
-    #[test]
-    fn an_id_is_remembered_up_to_and_with_its_time() {
-        let mut window = window(&[("a", 10), ("b", 20)]);
-        window.expire(Timestamp(10), usize::MAX);
-        assert_eq!(window.len(), 2);
-        window.expire(Timestamp(11), usize::MAX);
-        assert_eq!((window.len(), window.find(&id("a")), window.find(&id("b")).is_some()), (1, None, true));
-    }
-
-    #[test]
-    fn a_full_window_matters_up_to_and_with_its_time() {
-        let mut window = Window::default();
-        window.raise_full_until(Timestamp(10));
-        let until = |now| window.export(Timestamp(now)).1;
-        assert_eq!([9, 10, 11].map(until), [Timestamp(10), Timestamp(10), Timestamp::default()]);
-        assert_eq!([9, 10, 11].map(|now| window.is_idle(Timestamp(now))), [false, false, true]);
-    }
-
-    #[test]
-    fn an_id_is_imported_once_and_has_a_name() {
-        let (mut list, full_until) = window(&[("a", 10), ("b", 10)]).export(Timestamp(1));
-        assert!(Window::import(list.clone(), full_until).is_ok());
-        list[1].id = id("a");
-        assert_eq!(
-            Window::import(list.clone(), full_until).err(),
-            Some("client id \"a\" is empty or there twice".into())
-        );
-        list[1].id = ClientId::default();
-        assert_eq!(Window::import(list, full_until).err(), Some("client id \"\" is empty or there twice".into()));
-    }
-
-    #[test]
-    fn where_an_open_order_is_kept_shows_in_no_export() {
-        let (mut one, mut other) = (window(&[("a", 10)]), window(&[("a", 10)]));
-        one.open(&id("a"), 1);
-        other.open(&id("a"), 2);
-        assert_eq!(one.export(Timestamp(1)), other.export(Timestamp(1)));
-    }
-
-    #[test]
-    fn an_open_order_keeps_its_id_until_it_closes_and_until_its_time() {
-        let mut window = window(&[("early", 10), ("late", 10)]);
-        window.open(&id("early"), 1);
-        window.open(&id("late"), 2);
-        window.close(&id("early"));
-        window.expire(Timestamp(10), usize::MAX);
-        assert_eq!(window.len(), 2, "closed, but its time is not over");
-        window.expire(Timestamp(1_000), usize::MAX);
-        assert_eq!((window.len(), window.find(&id("late")).is_some()), (1, true));
-        window.close(&id("late"));
-        window.expire(Timestamp(1_000), usize::MAX);
-        assert_eq!(window.len(), 0);
-    }
-
-    #[test]
-    fn a_longer_memory_moves_the_expiry() {
-        let mut window = window(&[("a", 10)]);
-        window.prolong(&id("a"), Timestamp(30));
-        window.expire(Timestamp(20), usize::MAX);
-        assert_eq!(window.len(), 1);
-        window.expire(Timestamp(31), usize::MAX);
-        assert_eq!(window.len(), 0);
-    }
-
-    #[test]
-    fn what_was_purged_shows_neither_in_the_export_nor_in_reuse() {
-        let names: Vec<String> = (0..50).map(|n| format!("id-{n}")).collect();
-        let entries: Vec<(&str, i64)> = names.iter().map(|n| (n.as_str(), n.len() as i64)).collect();
-        let (lazy, mut eager) = (window(&entries), window(&entries));
-        assert_eq!(eager.expire(Timestamp(5), 3), 3, "bounded work");
-        assert_eq!(lazy.export(Timestamp(5)), eager.export(Timestamp(5)));
-        eager.expire(Timestamp(5), usize::MAX);
-        assert_eq!(lazy.export(Timestamp(5)), eager.export(Timestamp(5)));
-        eager.remember(id("new"), Timestamp(9), Timestamp(9), Use::Cancel);
-        assert_eq!(eager.slots.len(), 50, "room is used again");
-        let (list, full_until) = eager.export(Timestamp(5));
-        let again = Window::import(list.clone(), full_until).unwrap();
-        assert_eq!(again.export(Timestamp(5)).0.len(), list.len());
+    fn forget(&mut self, at: u32) {
+        let slot = self.slots.get_mut(at);
+        slot.known.id = ClientId::default();
+        self.places.remove(slot.hash, at);
+        self.windows.get_mut(slot.window).len -= 1;
+        self.slots.free(at);
     }
 }

@@ -1,39 +1,71 @@
-//! When ids are past their time.
+//! When ids are past their time: a ring with a list for each millisecond to come, so that neither adding nor taking
+//! depends on how many there are or in which order their times came.
 //!
-//! Almost every id comes with a later time than the one before it: those stand in a queue, and only the others in a
-//! heap, which takes a step for each doubling of what it holds.
+//! A list is linked through its entries, by what [`Expiry::add`] gives: whoever keeps the entries keeps their links.
 //!
-//! Invariant: what is due comes out, each entry once; of several that are due those of the queue come first.
+//! Invariants:
+//! 1. What lies in the ring is before [`Expiry::at`] plus [`SPAN_MS`], and not before `at`: each list is of one time.
+//! 2. What is due comes out, each entry once. One whose time the ring does not reach comes out before it, with the time
+//!    for which it was there, and is to be added again.
+//!
+//! Left out on purpose: taking out what is not due. The entry stays, and whoever gets it sees whether it still counts.
 
 use crate::time::Timestamp;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+
+/// How far the ring reaches: past the latest valid-until that is accepted.
+pub const SPAN_MS: i64 = 1 << 20;
+
+const _: () = assert!(SPAN_MS > super::VALID_AHEAD_MS && SPAN_MS.count_ones() == 1);
+
+/// Ends a list.
+const END: u32 = 0;
 
 /// Entries, each with the time after which it is due.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct Expiry {
-    /// In the order of their times.
-    queue: VecDeque<(Timestamp, u32)>,
-    /// That came after one with a later time.
-    others: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    /// First entries, each one higher than it is, so that an empty ring is all zeros: memory that nobody has touched.
+    lists: Vec<u32>,
+    /// The time whose list is the next to come.
+    at: Timestamp,
+    count: usize,
 }
 
 impl Expiry {
-    /// Adds an entry.
-    pub fn add(&mut self, until: Timestamp, slot: u32) {
-        match self.queue.back() {
-            Some((last, _)) if *last > until => self.others.push(Reverse((until, slot))),
-            _ => self.queue.push_back((until, slot)),
-        }
+    /// With no entries; none will be added for a time before `at`.
+    pub fn new(at: Timestamp) -> Self {
+        Self { lists: vec![END; SPAN_MS as usize], at, count: 0 }
     }
 
-    /// Takes out an entry whose time is before `now`.
-    pub fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, u32)> {
-        if self.queue.front().is_some_and(|(until, _)| *until < now) {
-            return self.queue.pop_front();
+    fn list(&mut self, time: Timestamp) -> &mut u32 {
+        &mut self.lists[(time.0 & (SPAN_MS - 1)) as usize]
+    }
+
+    /// Adds an entry; gives its link.
+    pub fn add(&mut self, until: Timestamp, entry: u32) -> u32 {
+        assert!(until >= self.at, "an entry for {until} comes at {}", self.at);
+        self.count += 1;
+        let last = self.at.plus_ms(SPAN_MS - 1);
+        std::mem::replace(self.list(until.min(last)), entry + 1)
+    }
+
+    /// Takes out an entry whose time is before `now`, with that time. `link` gives the link of an entry.
+    pub fn take_due(&mut self, now: Timestamp, link: impl Fn(u32) -> u32) -> Option<(Timestamp, u32)> {
+        if self.count == 0 {
+            self.at = self.at.max(now);
+            return None;
         }
-        let Reverse((until, _)) = self.others.peek()?;
-        if *until < now { self.others.pop().map(|Reverse(entry)| entry) } else { None }
+        // Once round is enough: a list that is passed over here comes with a later time.
+        self.at = self.at.max(now.plus_ms(-SPAN_MS));
+        while self.at < now {
+            let first = *self.list(self.at);
+            if first != END {
+                *self.list(self.at) = link(first - 1);
+                self.count -= 1;
+                return Some((self.at, first - 1));
+            }
+            self.at = self.at.plus_ms(1);
+        }
+        None
     }
 }
 
@@ -41,28 +73,46 @@ impl Expiry {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_due_comes_out_once_whatever_the_order_in_which_it_came() {
-        let mut expiry = Expiry::default();
-        for (slot, until) in [10, 20, 20, 5, 40, 30, 41].into_iter().enumerate() {
-            expiry.add(Timestamp(until), slot as u32);
-        }
-        let mut due = |now| {
-            let mut slots: Vec<_> =
-                std::iter::from_fn(|| expiry.take_due(Timestamp(now))).map(|(_, slot)| slot).collect();
-            slots.sort_unstable();
-            slots
-        };
-        assert_eq!(due(5), [0; 0], "not before its time is over");
-        assert_eq!(due(20), [0, 3]);
-        assert_eq!(due(31), [1, 2, 5]);
-        assert_eq!((due(41), due(42), due(100)), (vec![4], vec![6], vec![]));
+    /// What is due at `now`, by its number.
+    fn due(expiry: &mut Expiry, links: &[u32], now: i64) -> Vec<u32> {
+        let mut taken: Vec<u32> = std::iter::from_fn(|| expiry.take_due(Timestamp(now), |entry| links[entry as usize]))
+            .map(|(_, entry)| entry)
+            .collect();
+        taken.sort_unstable();
+        taken
     }
 
     #[test]
-    fn in_order_no_heap_grows() {
-        let mut expiry = Expiry::default();
-        (0..100).for_each(|time| expiry.add(Timestamp(time), 0));
-        assert!(expiry.others.is_empty());
+    fn what_is_due_comes_out_once_whatever_the_order_in_which_it_came() {
+        let mut expiry = Expiry::new(Timestamp(0));
+        let times = [10, 20, 20, 5, 40, 30, 41].into_iter().zip(0..);
+        let links: Vec<u32> = times.map(|(until, entry)| expiry.add(Timestamp(until), entry)).collect();
+        assert_eq!(due(&mut expiry, &links, 5), [0; 0], "not before its time is over");
+        assert_eq!(due(&mut expiry, &links, 20), [0, 3]);
+        assert_eq!(due(&mut expiry, &links, 31), [1, 2, 5]);
+        assert_eq!([41, 42, 100].map(|now| due(&mut expiry, &links, now)), [vec![4], vec![6], vec![]]);
+    }
+
+    #[test]
+    fn what_is_beyond_the_ring_comes_before_its_time() {
+        let mut expiry = Expiry::new(Timestamp(100));
+        let beyond = Timestamp(100 + SPAN_MS);
+        let links = [expiry.add(beyond, 0)];
+        let last = Timestamp(beyond.0 - 1);
+        assert_eq!(due(&mut expiry, &links, last.0), [0; 0]);
+        assert_eq!(expiry.take_due(beyond, |entry| links[entry as usize]), Some((last, 0)));
+        assert_eq!(expiry.add(beyond, 0), END, "of another time, so alone in its list");
+        assert_eq!(expiry.take_due(beyond, |entry| links[entry as usize]), None);
+        assert_eq!(expiry.take_due(beyond.plus_ms(1), |_| END), Some((beyond, 0)));
+    }
+
+    #[test]
+    fn a_jump_of_time_passes_every_list_once() {
+        let mut expiry = Expiry::new(Timestamp(0));
+        let times = [0, 1, SPAN_MS / 2, SPAN_MS - 1].into_iter().zip(0..);
+        let links: Vec<u32> = times.map(|(until, entry)| expiry.add(Timestamp(until), entry)).collect();
+        assert_eq!(due(&mut expiry, &links, 0), [0; 0]);
+        assert_eq!(due(&mut expiry, &links, 7 * SPAN_MS / 3), [0, 1, 2, 3]);
+        assert_eq!(due(&mut expiry, &links, i64::MAX), [0; 0]);
     }
 }
