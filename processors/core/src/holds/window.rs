@@ -24,7 +24,7 @@ mod tests;
 
 use crate::ids::ClientId;
 use crate::places::{Places, hash_of};
-use crate::slab::{NONE, Slab};
+use crate::slab::{NONE, Slab, TWOFOLD};
 use crate::time::Timestamp;
 use expiry::Expiry;
 use rustc_hash::FxHasher;
@@ -132,7 +132,7 @@ struct Window {
 #[derive(Debug)]
 pub struct Windows {
     windows: Slab<Window>,
-    slots: Slab<Slot>,
+    slots: Slab<Slot, TWOFOLD>,
     places: Places,
     expiry: Expiry,
 }
