@@ -1,11 +1,13 @@
 //! What the producer was given and has not answered, and how long answers took.
 //!
-//! Invariant: whatever is [`Ledger::sent`] is answered once, or taken back by [`Ledger::unsent`].
+//! Invariants:
+//! 1. Whatever is [`Ledger::sent`] is answered once, or taken back by [`Ledger::unsent`].
+//! 2. An answer that nobody waits for calls nobody: a call to the kernel for each record costs as much as the rest of it.
 
 use super::metrics::{KafkaMetrics, Recorder};
 use crate::{Ack, LogError, TopicPartition};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,8 @@ pub(super) struct Pending {
 pub(super) struct Ledger {
     state: Mutex<State>,
     answered: Condvar,
+    /// Whether [`State::failure`] is told: every step of a writer asks.
+    failed: AtomicBool,
     pub batches: Recorder,
     round_trip: Recorder,
     written_records: AtomicU64,
@@ -44,6 +48,8 @@ struct State {
     outstanding: BTreeMap<u64, u64>,
     partitions: BTreeMap<TopicPartition, InFlight>,
     failure: Option<String>,
+    /// Threads that wait for answers.
+    waiting: usize,
 }
 
 struct InFlight {
@@ -54,14 +60,14 @@ struct InFlight {
 }
 
 impl State {
-    fn settle(&mut self, pending: &Pending) {
+    fn settle(&mut self, pending: &Pending, now: Instant) {
         let left = self.outstanding.get_mut(&pending.generation).expect("it was sent");
         *left -= 1;
         if *left == 0 {
             self.outstanding.remove(&pending.generation);
         }
         let in_flight = self.partitions.get_mut(&pending.to).expect("it was sent");
-        *in_flight = InFlight { records: in_flight.records - 1, since: Instant::now(), told: false };
+        *in_flight = InFlight { records: in_flight.records - 1, since: now, told: false };
     }
 }
 
@@ -86,18 +92,28 @@ impl Ledger {
 
     /// It could not be handed over.
     pub fn unsent(&self, pending: Pending) {
-        self.state().settle(&pending);
-        self.answered.notify_all();
+        self.settle(&pending, Instant::now());
+    }
+
+    fn settle(&self, pending: &Pending, now: Instant) {
+        let mut state = self.state();
+        state.settle(pending, now);
+        let somebody_waits = state.waiting > 0;
+        drop(state);
+        if somebody_waits {
+            self.answered.notify_all();
+        }
     }
 
     /// Puts a record's answer into its writer's mailbox; whether that was empty. Who waits has seen it empty: one
     /// signal is enough until it is emptied again.
     pub fn answer(&self, pending: Pending, offset: Option<u64>) -> bool {
+        let now = Instant::now();
         match offset {
             Some(_) => {
                 self.written_records.fetch_add(1, Ordering::Relaxed);
                 self.written_bytes.fetch_add(pending.bytes as u64, Ordering::Relaxed);
-                self.round_trip.record_time(pending.sent_at.elapsed());
+                self.round_trip.record_time(now.saturating_duration_since(pending.sent_at));
             }
             None => {
                 self.unknown_records.fetch_add(1, Ordering::Relaxed);
@@ -107,18 +123,21 @@ impl Ledger {
         let was_empty = mailbox.is_empty();
         mailbox.push(Ack { token: pending.token, offset });
         drop(mailbox);
-        self.state().settle(&pending);
-        self.answered.notify_all();
+        self.settle(&pending, now);
         was_empty
     }
 
     /// Nothing more is taken.
     pub fn fail(&self, what: String) {
         self.state().failure.get_or_insert(what);
+        self.failed.store(true, Ordering::Release);
     }
 
     /// Whether something failed before.
     pub fn check(&self) -> Result<(), LogError> {
+        if !self.failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
         match &self.state().failure {
             None => Ok(()),
             Some(what) => Err(LogError::Failed(what.clone())),
@@ -127,7 +146,11 @@ impl Ledger {
 
     /// Waits for the next answer, but not for long.
     pub fn pause(&self) {
-        drop(self.answered.wait_timeout(self.state(), FULL_QUEUE_PAUSE));
+        let mut state = self.state();
+        state.waiting += 1;
+        let (mut state, _) =
+            self.answered.wait_timeout(state, FULL_QUEUE_PAUSE).unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
     }
 
     /// Waits until everything sent before is answered; each record is, within the producer's timeout.
@@ -135,9 +158,11 @@ impl Ledger {
         let mut state = self.state();
         let before = state.generation;
         state.generation += 1;
+        state.waiting += 1;
         while state.outstanding.first_key_value().is_some_and(|(generation, _)| *generation <= before) {
             state = self.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.waiting -= 1;
     }
 
     /// Partitions that got no answer for so long, and how many records wait there; each is told once.
@@ -162,5 +187,46 @@ impl Ledger {
         metrics.unknown_records = self.unknown_records.load(Ordering::Relaxed);
         metrics.write_batch_records = self.batches.read();
         metrics.round_trip_us = self.round_trip.read();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hoga_core::Topic;
+
+    const AT: TopicPartition = TopicPartition::new(Topic::Orders, 0);
+
+    #[test]
+    fn who_drains_waits_for_all_that_was_sent_before_and_for_nothing_more() {
+        let (ledger, mailbox) = (Ledger::default(), Mailbox::default());
+        let before: Vec<_> = (0..3).map(|token| ledger.sent(&mailbox, AT, token, 1)).collect();
+        std::thread::scope(|scope| {
+            let drained = scope.spawn(|| ledger.drain());
+            while ledger.state().waiting == 0 {
+                std::thread::yield_now();
+            }
+            let after = ledger.sent(&mailbox, AT, 3, 1);
+            let mut left = before.into_iter();
+            ledger.unsent(left.next().unwrap());
+            left.for_each(|pending| {
+                ledger.answer(pending, Some(7));
+            });
+            drained.join().unwrap();
+            assert_eq!(ledger.state().waiting, 0);
+            ledger.answer(after, None);
+        });
+        let tokens: Vec<_> = mailbox.lock().unwrap().iter().map(|ack| (ack.token, ack.offset)).collect();
+        assert_eq!(tokens, [(1, Some(7)), (2, Some(7)), (3, None)]);
+    }
+
+    #[test]
+    fn a_failure_is_told_from_then_on_and_the_first_one_stays() {
+        let ledger = Ledger::default();
+        ledger.check().unwrap();
+        for what in ["no permission", "another"] {
+            ledger.fail(what.into());
+            assert!(ledger.check().unwrap_err().to_string().contains("no permission"));
+        }
     }
 }

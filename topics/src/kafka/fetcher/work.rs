@@ -7,7 +7,8 @@
 //!    resume would do, but a partition that resumes waits up to a second until librdkafka's thread looks at it.
 //! 3. What asks librdkafka to do something, and so may wait for it, the thread does alone. Whoever else finds that it has
 //!    to be done ([`Later`]) leaves everything as it is until then.
-//! 4. The thread looks every [`TICK`] by itself: a consumer has been known not to tell that something came.
+//! 4. The thread looks every [`TICK`] by itself: a consumer has been known not to tell that something came. One without
+//!    readers sleeps until it gets one, or for [`IDLE_TICK`].
 //! 5. A consumer knows where all topics are before it reads one more: librdkafka asks for a topic that it has not heard of
 //!    at its next look at all topics, which is once a second, and a takeover would wait for that.
 
@@ -16,7 +17,7 @@ use crate::kafka::client::{self, Client};
 use crate::kafka::lane::{Lane, Offer};
 use crate::kafka::troubles::Noting;
 use crate::{LogRecord, TopicPartition};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hoga_core::{Timestamp, Topic};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -30,6 +31,10 @@ use std::time::{Duration, Instant};
 
 /// Commands, emptied queues and records that nobody takes over are looked for so often.
 const TICK: Duration = Duration::from_millis(5);
+/// A consumer that nobody reads by (those of many outputs that were learned at once stay) is looked at so often.
+const IDLE_TICK: Duration = Duration::from_secs(1);
+/// A reader's records lie in pieces of memory of so many bytes, which go when the last record in them does.
+const CHUNK_BYTES: usize = 16 << 10;
 /// Records taken from the consumer before the next look at commands.
 const BATCH: usize = 1_000;
 /// What librdkafka was told of topics that it does not read it forgets after `metadata.max.age.ms`, by default 15 minutes.
@@ -43,6 +48,8 @@ struct Reading {
     assigned: bool,
     /// The offset at which a hole was found; once more there, it is one.
     hole_at: Option<u64>,
+    /// Room for keys and values.
+    chunk: BytesMut,
 }
 
 /// What is to be done before anything more is taken from the consumer.
@@ -87,13 +94,14 @@ pub(super) fn run(work: &Mutex<Work>, shared: &Shared) {
                 break;
             }
             let more = work.round()?;
+            let tick = if work.readings.is_empty() { IDLE_TICK } else { TICK };
             drop(work);
             if shared.came.load(Ordering::Acquire) {
                 // Whoever wanted to take it over meanwhile found the consumer locked.
                 shared.signal.notify();
             }
             if !more {
-                std::thread::park_timeout(TICK);
+                std::thread::park_timeout(tick);
             }
         }
         Ok::<_, KafkaError>(())
@@ -208,7 +216,7 @@ impl Work {
 
     fn open(&mut self, lane: Arc<Lane>) -> KafkaResult<()> {
         let at = lane.at;
-        self.readings.insert(at, Reading { lane, assigned: false, hole_at: None });
+        self.readings.insert(at, Reading { lane, assigned: false, hole_at: None, chunk: BytesMut::new() });
         self.assign(at)
     }
 
@@ -305,19 +313,32 @@ fn deliver(
     let at = TopicPartition::new(topic, message.partition() as u32);
     let Some(reading) = readings.get_mut(&at) else { return (at, Offer::Dropped) };
     let offset = message.offset() as u64;
-    let offer = reading.lane.offer(offset, reading.hole_at, || record(offset, message));
+    let Reading { lane, hole_at, chunk, .. } = reading;
+    let offer = lane.offer(offset, *hole_at, || record(offset, message, chunk));
     if let Offer::Hole(expected) = offer {
-        reading.hole_at = Some(expected);
+        *hole_at = Some(expected);
     }
     (at, offer)
 }
 
-fn record(offset: u64, message: &BorrowedMessage<'_>) -> LogRecord {
-    let bytes = |slice: &[u8]| Bytes::copy_from_slice(slice);
+fn record(offset: u64, message: &BorrowedMessage<'_>, chunk: &mut BytesMut) -> LogRecord {
+    let mut bytes = |slice: &[u8]| copy(slice, chunk);
     LogRecord {
         offset,
         time: Timestamp(message.timestamp().to_millis().unwrap_or(0)),
-        key: message.key().map(bytes).unwrap_or_default(),
+        key: message.key().map(&mut bytes).unwrap_or_default(),
         value: message.payload().map(bytes),
     }
+}
+
+/// A copy in the piece of memory that others of the same reader lie in: an allocation for each is what a record costs most.
+fn copy(slice: &[u8], chunk: &mut BytesMut) -> Bytes {
+    if slice.is_empty() {
+        return Bytes::new();
+    }
+    if chunk.capacity() < slice.len() {
+        *chunk = BytesMut::with_capacity(slice.len().max(CHUNK_BYTES));
+    }
+    chunk.extend_from_slice(slice);
+    chunk.split().freeze()
 }
