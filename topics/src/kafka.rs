@@ -1,8 +1,8 @@
 //! The Log on Apache Kafka: a topic of the catalogue is a topic there, an offset an offset.
 //!
-//! Reads and writes the topics of [`KafkaOptions`]; keeps nothing of its own. One producer serves all writers; a
-//! thread with one consumer serves all readers, another one where a partition is read twice (`fetcher`). A
-//! `watchdog` looks after all of them. Why it is like this: docs/decisions/0019-kafka-client.md.
+//! Reads and writes the topics of [`KafkaOptions`]; keeps nothing of its own. Two producers serve all writers
+//! (`producer`); a thread with one consumer serves all readers, another one where a partition is read twice
+//! (`fetcher`). A `watchdog` looks after all of them. Why it is like this: docs/decisions/0019-kafka-client.md.
 //!
 //! Invariants:
 //! 1. Readers stand at offsets, never in a consumer group; nothing is committed, and an offset that is not there is an

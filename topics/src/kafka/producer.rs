@@ -1,11 +1,13 @@
-//! Writes: one idempotent producer for all writers of a log, so that each partition has one order of sending.
+//! Writes: two idempotent producers for all writers of a log, one for what machines read and one for what only others
+//! read. A topic always has the same one, so that each partition has one order of sending. Why two:
+//! docs/decisions/0032-two-producers.md.
 //!
 //! Invariants:
 //! 1. A record is answered once: with its offset, or with none when it is not known whether it was appended.
 //! 2. Answers with an offset come in the order of sending for each partition, as librdkafka reports them. When a
 //!    producer is replaced, what it had queued is given up before what it had in flight.
 //! 3. What no repeat would mend (a record larger than the broker takes, no permission) fails the log, by name.
-//! 4. In flight is bounded by the producer's queue: a flush that finds it full blocks until something is answered.
+//! 4. In flight is bounded by each producer's queue: a flush that finds it full blocks until something is answered.
 //! 5. A producer that librdkafka gave up, or that answers nothing, is replaced. What was in flight is answered as not
 //!    known first; that it may still be appended is what channels are for.
 
@@ -14,7 +16,7 @@ use super::ledger::{Ledger, Mailbox, Pending};
 use super::troubles::Noting;
 use super::{Core, settings};
 use crate::{Ack, LogError, Signal, TopicPartition, Writer};
-use hoga_core::Timestamp;
+use hoga_core::{Timestamp, Topic};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -27,16 +29,34 @@ use std::time::Duration;
 const MAX_UNSENT_BYTES: usize = 1 << 20;
 /// And at most as many records.
 const MAX_UNSENT: usize = 10_000;
+/// Producers of a log.
+const LINES: usize = 2;
 /// Giving up what it holds takes a producer no longer.
 const PURGED_WITHIN: Duration = Duration::from_secs(2);
 
-/// The producer and what is known of its records.
+/// Which producer a topic's records go by. A request carries one partition's records and few are out at a time, so what
+/// a machine waits for would wait for its turn among everything that is told besides.
+const fn line(topic: Topic) -> usize {
+    use Topic::{
+        Accounts, Books, Candles, Control, DeadLetters, Depth, Executions, Instruments, Journal, OrderEvents, Orders,
+        Owners, Ticks,
+    };
+    match topic {
+        Accounts | Books | Control | Executions | Orders | Owners | Ticks => 0,
+        Candles | DeadLetters | Depth | Instruments | Journal | OrderEvents => 1,
+    }
+}
+
+/// The producers and what is known of their records.
 pub(super) struct Producer {
     client: Arc<Client>,
     signal: Arc<Signal>,
-    inner: RwLock<Arc<ThreadedProducer<Deliveries>>>,
+    lines: [Line; LINES],
     pub ledger: Arc<Ledger>,
 }
+
+/// One of them; another takes its place when it is of no use any more.
+type Line = RwLock<Arc<ThreadedProducer<Deliveries>>>;
 
 /// Takes the producer's reports, on its thread.
 struct Deliveries {
@@ -91,18 +111,15 @@ impl Producer {
     /// Connects in the background.
     pub fn new(client: Arc<Client>, signal: Arc<Signal>) -> Result<Self, LogError> {
         let ledger = Arc::<Ledger>::default();
-        let inner = RwLock::new(make(&client, &ledger, &signal)?);
-        Ok(Self { client, signal, inner, ledger })
+        let line = || Ok::<Line, LogError>(RwLock::new(make(&client, &ledger, &signal)?));
+        let lines = [line()?, line()?];
+        Ok(Self { client, signal, lines, ledger })
     }
 
     /// Waits until everything sent before is answered.
     pub fn sync(&self) -> Result<(), LogError> {
         self.ledger.drain();
         self.ledger.check()
-    }
-
-    fn inner(&self) -> Arc<ThreadedProducer<Deliveries>> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Names the partitions whose records got no answer for `stalled`; replaces the producer if librdkafka should have
@@ -113,20 +130,22 @@ impl Producer {
         }
         let hangs = self.ledger.silent_for(settings::GIVEN_UP_AFTER);
         if hangs {
-            tracing::warn!("the producer answers nothing: it is begun anew");
+            tracing::warn!("the producers do not answer: they are begun anew");
             self.begin_anew();
         }
         hangs
     }
 
-    /// Gives up what is in flight, and goes on with a new producer.
+    /// Gives up what is in flight, and goes on with new producers.
     pub fn begin_anew(&self) {
-        self.renew(&self.inner());
+        for line in &self.lines {
+            self.renew(line, &inner(line));
+        }
     }
 
     /// Puts a new producer in the place of `old`, unless somebody did.
-    fn renew(&self, old: &Arc<ThreadedProducer<Deliveries>>) {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+    fn renew(&self, line: &Line, old: &Arc<ThreadedProducer<Deliveries>>) {
+        let mut inner = line.write().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&inner, old) {
             return;
         }
@@ -142,24 +161,25 @@ impl Producer {
     }
 
     /// Hands one record over; blocks while the queue is full.
-    fn send(&self, unsent: &Unsent, mailbox: &Mailbox) -> Result<(), LogError> {
-        let Unsent { to, token, .. } = *unsent;
-        let bytes = unsent.key.len() + unsent.value.len();
-        let pending = Box::new(self.ledger.sent(mailbox, to, token, bytes));
+    fn send(&self, unsent: &Unsent, bytes: &[u8], mailbox: &Mailbox) -> Result<(), LogError> {
+        let Unsent { to, token, time, key_len, .. } = *unsent;
+        let (key, value) = bytes.split_at(key_len);
+        let pending = Box::new(self.ledger.sent(mailbox, to, token, bytes.len()));
         let mut record = BaseRecord::with_opaque_to(self.client.name(to.topic), pending);
         record.partition = Some(to.partition as i32);
-        record.key = (!unsent.key.is_empty()).then_some(&unsent.key[..]);
-        record.payload = Some(&unsent.value[..]);
-        record.timestamp = unsent.time.map(|time| time.0);
+        record.key = (!key.is_empty()).then_some(key);
+        record.payload = Some(value);
+        record.timestamp = time.map(|time| time.0);
+        let line = &self.lines[line(to.topic)];
         loop {
-            let inner = self.inner();
+            let inner = inner(line);
             let Err((error, back)) = inner.send(record) else { return Ok(()) };
             let given_up = inner.client().fatal_error();
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) => self.ledger.pause(),
                 Some(_) if given_up.as_ref().is_some_and(|(code, _)| refusal(Some(*code), "").is_none()) => {
                     tracing::warn!(partition = %to, "the producer gave up and is begun anew: {given_up:?}");
-                    self.renew(&inner);
+                    self.renew(line, &inner);
                 }
                 _ => {
                     self.ledger.unsent(*back.delivery_opaque);
@@ -178,6 +198,10 @@ impl Producer {
     }
 }
 
+fn inner(line: &Line) -> Arc<ThreadedProducer<Deliveries>> {
+    line.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 fn make(
     client: &Client,
     ledger: &Arc<Ledger>,
@@ -189,10 +213,11 @@ fn make(
     Ok(Arc::new(made.map_err(|error| client.failed("setting up the producer", &error))?))
 }
 
+/// A record whose key and value lie in the writer's buffer.
 struct Unsent {
     to: TopicPartition,
-    key: Box<[u8]>,
-    value: Box<[u8]>,
+    key_len: usize,
+    len: usize,
     time: Option<Timestamp>,
     token: u64,
 }
@@ -201,7 +226,8 @@ struct Unsent {
 pub(super) struct KafkaWriter {
     core: Arc<Core>,
     unsent: Vec<Unsent>,
-    unsent_bytes: usize,
+    /// Their keys and values, one after the other.
+    bytes: Vec<u8>,
     mailbox: Mailbox,
     in_flight: usize,
 }
@@ -209,7 +235,7 @@ pub(super) struct KafkaWriter {
 impl KafkaWriter {
     /// With nothing in flight.
     pub fn new(core: Arc<Core>) -> Self {
-        Self { core, unsent: Vec::new(), unsent_bytes: 0, mailbox: Mailbox::default(), in_flight: 0 }
+        Self { core, unsent: Vec::new(), bytes: Vec::new(), mailbox: Mailbox::default(), in_flight: 0 }
     }
 }
 
@@ -229,22 +255,25 @@ impl Writer for KafkaWriter {
         if let Some(time) = time.filter(|time| time.0 <= 0) {
             return Err(LogError::Time { partition: to, time });
         }
-        self.unsent.push(Unsent { to, key: key.into(), value: value.into(), time, token });
-        self.unsent_bytes += size;
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(value);
+        self.unsent.push(Unsent { to, key_len: key.len(), len: size, time, token });
         self.in_flight += 1;
-        if self.unsent_bytes >= MAX_UNSENT_BYTES || self.unsent.len() >= MAX_UNSENT { self.flush() } else { Ok(()) }
+        if self.bytes.len() >= MAX_UNSENT_BYTES || self.unsent.len() >= MAX_UNSENT { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), LogError> {
-        self.unsent_bytes = 0;
         let core = self.core.clone();
         if !self.unsent.is_empty() {
             core.producer.ledger.batches.record(self.unsent.len() as u64);
         }
         let mut result = core.producer.ledger.check();
+        let mut bytes = &self.bytes[..];
         for unsent in self.unsent.drain(..) {
+            let (its, others) = bytes.split_at(unsent.len);
+            bytes = others;
             if result.is_ok() {
-                result = core.producer.send(&unsent, &self.mailbox);
+                result = core.producer.send(&unsent, its, &self.mailbox);
             }
             if result.is_err() {
                 // After a failure nothing more goes out, or what follows would stand before what is sent again.
@@ -252,6 +281,7 @@ impl Writer for KafkaWriter {
                 self.mailbox.lock().unwrap_or_else(PoisonError::into_inner).push(ack);
             }
         }
+        self.bytes.clear();
         result
     }
 
