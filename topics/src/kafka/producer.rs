@@ -1,6 +1,6 @@
 //! Writes: two idempotent producers for all writers of a log, one for what machines read and one for what only others
 //! read. A topic always has the same one, so that each partition has one order of sending. Why two:
-//! docs/decisions/0032-two-producers.md.
+//! docs/decisions/0033-two-producers.md.
 //!
 //! Invariants:
 //! 1. A record is answered once: with its offset, or with none when it is not known whether it was appended.
