@@ -59,7 +59,7 @@ pub struct Order {
     pub instrument: u32,
     /// Its client order id.
     pub client_id: ClientId,
-    /// Where that lies in [`Windows`](super::window::Windows) while the order is open.
+    /// Where that lies among the remembered ids while the order is open.
     #[serde(skip)]
     pub id_at: u32,
     /// Buy or sell.
