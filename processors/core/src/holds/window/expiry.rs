@@ -19,12 +19,18 @@ const _: () = assert!(SPAN_MS > super::VALID_AHEAD_MS && SPAN_MS.count_ones() ==
 
 /// Ends a list.
 const END: u32 = 0;
+/// Lists that are made together.
+const PIECE: usize = 1 << 10;
+/// Lists of a word of bits.
+const WORD: usize = u64::BITS as usize;
 
 /// Entries, each with the time after which it is due.
 #[derive(Debug)]
 pub struct Expiry {
-    /// First entries, each one higher than it is, so that an empty ring is all zeros: memory that nobody has touched.
-    lists: Vec<u32>,
+    /// First entries, each one higher than it is; a piece of them is made for its first entry.
+    lists: Vec<Vec<u32>>,
+    /// A bit for each list that is not empty: a jump of time looks at 64 lists at once.
+    present: Vec<u64>,
     /// The time whose list is the next to come.
     at: Timestamp,
     count: usize,
@@ -33,11 +39,8 @@ pub struct Expiry {
 impl Expiry {
     /// With no entries; none will be added for a time before `at`.
     pub fn new(at: Timestamp) -> Self {
-        Self { lists: vec![END; SPAN_MS as usize], at, count: 0 }
-    }
-
-    fn list(&mut self, time: Timestamp) -> &mut u32 {
-        &mut self.lists[(time.0 & (SPAN_MS - 1)) as usize]
+        let lists = vec![Vec::new(); SPAN_MS as usize / PIECE];
+        Self { lists, present: vec![0; SPAN_MS as usize / WORD], at, count: 0 }
     }
 
     /// Adds an entry; gives its link.
@@ -45,7 +48,13 @@ impl Expiry {
         assert!(until >= self.at, "an entry for {until} comes at {}", self.at);
         self.count += 1;
         let last = self.at.plus_ms(SPAN_MS - 1);
-        std::mem::replace(self.list(until.min(last)), entry + 1)
+        let list = list_of(until.min(last));
+        self.present[list / WORD] |= 1 << (list % WORD);
+        let piece = &mut self.lists[list / PIECE];
+        if piece.is_empty() {
+            piece.resize(PIECE, END);
+        }
+        std::mem::replace(&mut piece[list % PIECE], entry + 1)
     }
 
     /// Takes out an entry whose time is before `now`, with that time. `link` gives the link of an entry.
@@ -57,16 +66,34 @@ impl Expiry {
         // Once round is enough: a list that is passed over here comes with a later time.
         self.at = self.at.max(now.plus_ms(-SPAN_MS));
         while self.at < now {
-            let first = *self.list(self.at);
-            if first != END {
-                *self.list(self.at) = link(first - 1);
-                self.count -= 1;
-                return Some((self.at, first - 1));
+            let list = list_of(self.at);
+            let present = self.present[list / WORD] >> (list % WORD);
+            if present == 0 {
+                self.at = self.at.plus_ms((WORD - list % WORD) as i64).min(now);
+            } else if present & 1 == 0 {
+                self.at = self.at.plus_ms(i64::from(present.trailing_zeros())).min(now);
+            } else {
+                return Some((self.at, self.take(list, link)));
             }
-            self.at = self.at.plus_ms(1);
         }
         None
     }
+
+    /// Takes the first entry of a list that has one.
+    fn take(&mut self, list: usize, link: impl Fn(u32) -> u32) -> u32 {
+        let first = &mut self.lists[list / PIECE][list % PIECE];
+        let entry = *first - 1;
+        *first = link(entry);
+        self.count -= 1;
+        if *first == END {
+            self.present[list / WORD] &= !(1 << (list % WORD));
+        }
+        entry
+    }
+}
+
+fn list_of(time: Timestamp) -> usize {
+    (time.0 & (SPAN_MS - 1)) as usize
 }
 
 #[cfg(test)]
