@@ -47,14 +47,17 @@ impl Waiting {
 
     /// The record of a token that has no answer yet.
     pub fn get(&self, token: u64) -> Option<&InFlight> {
-        let place = token.checked_sub(self.first)?;
-        self.records.get(usize::try_from(place).ok()?)?.as_ref()
+        self.records.get(self.place(token)?)?.as_ref()
+    }
+
+    fn place(&self, token: u64) -> Option<usize> {
+        usize::try_from(token.checked_sub(self.first)?).ok()
     }
 
     /// The record of a token was answered; not one that was before.
     pub fn answered(&mut self, token: u64) {
-        let place = token.checked_sub(self.first).and_then(|place| self.records.get_mut(place as usize));
-        self.count -= usize::from(place.and_then(Option::take).is_some());
+        let record = self.place(token).and_then(|place| self.records.get_mut(place)?.take());
+        self.count -= usize::from(record.is_some());
         while let Some(None) = self.records.front() {
             self.records.pop_front();
             self.first += 1;
