@@ -1,7 +1,7 @@
 //! Commands on one book: of a hundred 72 move an order, 12 place one, 12 cancel, 4 reduce: about as in recorded flow. A tenth
 //! of the moves and places trade.
 
-use hoga_core::book::{AccountIndex, Book, Command, Events, FastBook, NewOrder};
+use hoga_core::book::{AccountIndex, Amend, Book, Command, Events, FastBook, NewOrder};
 use hoga_core::records::{Phase, SelfMatchPrevention, Side, TimeInForce};
 use hoga_core::{OrderId, Price, Quantity};
 use hoga_simulation::Random;
@@ -73,7 +73,7 @@ fn command(random: &mut Random, known: &mut Vec<Known>) -> Command {
     let at = random.below(known.len() as u64) as usize;
     let Known { id, account, side } = known[at];
     match kind {
-        0..72 => Command::Amend { id, account, price: Some(price(random, side)), total: None },
+        0..72 => Command::Amend(Amend { id, account, price: Some(price(random, side)), total: None }),
         72..84 => {
             known.swap_remove(at);
             Command::Cancel { id, account }

@@ -8,7 +8,7 @@ use super::accounts::Accounts;
 use super::error::FeedError;
 use super::script::{Script, Step, Terms};
 use super::setup::{self, Venue};
-use hoga_core::book::{AccountIndex, Command, NewOrder};
+use hoga_core::book::{AccountIndex, Amend, Command, NewOrder};
 use hoga_core::records::{OrderType, Phase, SelfMatchPrevention, Side, TimeInForce};
 use hoga_core::{Amount, AssetCode, Decimal, OrderId, Price, Quantity, Symbol, Timestamp};
 use std::io::Read;
@@ -49,7 +49,7 @@ impl WorkloadCommand {
         let (id, account, lots) = (OrderId(order), AccountIndex(account), Quantity(i64::from(size)));
         match op {
             Op::Cancel => Command::Cancel { id, account },
-            Op::Move => Command::Amend { id, account, price: Some(Price(price)), total: None },
+            Op::Move => Command::Amend(Amend { id, account, price: Some(Price(price)), total: None }),
             Op::Reduce => Command::Reduce { id, account, by: lots },
             Op::Place { side, time_in_force } => {
                 let by_budget = time_in_force == TimeInForce::Fok;

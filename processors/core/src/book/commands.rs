@@ -3,7 +3,7 @@
 //! Holds has checked them against the same listing (base, quote, tick and lot never change), so whatever does not
 //! convert is a broken invariant, and matching stops rather than trade what is not held.
 
-use crate::book::order::{AccountIndex, Command, NewOrder};
+use crate::book::order::{AccountIndex, Amend, Command, NewOrder};
 use crate::instrument::Instrument;
 use crate::machine::Stop;
 use crate::money::{Amount, Decimal, Price, Quantity};
@@ -47,7 +47,7 @@ pub(super) fn amend(held: &HeldAmend, account: AccountIndex, instrument: &Instru
     }
     let price = held.price.map(|value| price(instrument, value)).transpose().map_err(broken)?;
     let total = held.quantity.map(|value| quantity(instrument, value)).transpose().map_err(broken)?;
-    Ok(Command::Amend { id, account, price, total })
+    Ok(Command::Amend(Amend { id, account, price, total }))
 }
 
 /// A held cancel.

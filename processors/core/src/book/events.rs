@@ -176,6 +176,16 @@ impl Events {
         }
     }
 
+    /// As [`Self::touch`] of two levels, which may be the same.
+    #[inline]
+    pub fn touch_both(&mut self, side: Side, first: Price, second: Price) {
+        if self.touched.is_empty() && first != second {
+            return self.touched.extend_from_slice(&[(side, first), (side, second)]);
+        }
+        self.touch(side, first);
+        self.touch(side, second);
+    }
+
     /// Whether a book has to keep the rest back.
     #[inline]
     pub fn is_full(&self) -> bool {

@@ -7,7 +7,7 @@
 
 use crate::book::events::{Answer, Events, Leaves, Party, Trade};
 use crate::book::fill_or_kill::fillable;
-use crate::book::order::{AccountIndex, BookState, NewOrder, Order, Taker, Work, may_amend};
+use crate::book::order::{AccountIndex, Amend, BookState, NewOrder, Order, Taker, Work, may_amend};
 use crate::book::store::{Resting, Slot, Store};
 use crate::book::{Book, LevelTotal};
 use crate::ids::OrderId;
@@ -43,9 +43,9 @@ enum End {
 }
 
 impl FastBook {
-    fn rest(&mut self, order: Order, out: &mut Events) {
+    fn rest(&mut self, order: &Order, out: &mut Events) {
         out.touch(order.side, order.price);
-        self.store.push(&Order { priority: self.next_priority, ..order });
+        self.store.push(order, self.next_priority);
         self.next_priority += 1;
     }
 
@@ -119,7 +119,7 @@ impl FastBook {
         let reason = match end {
             End::Closed => return,
             End::NoLiquidity if taker.rests => {
-                self.rest(taker.order, out);
+                self.rest(&taker.order, out);
                 if !taker.answered {
                     out.answer(Answer::of(&taker.order, BookOutcome::Accepted, None));
                 }
@@ -345,7 +345,7 @@ impl Book for FastBook {
 
     fn from_state(tick_value: i64, state: &BookState) -> Self {
         let mut store = Store::new();
-        state.bids.iter().chain(&state.asks).for_each(|order| store.push(order));
+        state.bids.iter().chain(&state.asks).for_each(|order| store.push(order, order.priority));
         Self { store, tick_value, phase: state.phase, work: state.work.clone(), next_priority: state.next_priority }
     }
 
@@ -367,14 +367,8 @@ impl Book for FastBook {
         self.settle(&taker, &End::NoLiquidity, out);
     }
 
-    fn amend(
-        &mut self,
-        id: OrderId,
-        account: AccountIndex,
-        price: Option<Price>,
-        total: Option<Quantity>,
-        out: &mut Events,
-    ) {
+    fn amend(&mut self, amend: &Amend, out: &mut Events) {
+        let Amend { id, account, price, total } = *amend;
         let Some(slot) = self.find_to_change(id, account, out) else { return };
         let order = *self.store.get(slot);
         let Resting { side, filled, .. } = order;
@@ -388,16 +382,17 @@ impl Book for FastBook {
         if would_trade && order.post_only {
             return refuse(id, account, Reason::WouldTrade, order.open, out);
         }
-        out.touch(side, order.price);
         out.answer(Answer::amended(id, account, price, filled.plus(open), open));
         if keeps_place {
+            out.touch(side, price);
             return self.store.reduce(slot, order.open.minus(open));
         }
         // A full buffer puts even an order that takes nothing off to the next record.
         if self.phase == Phase::Open && (would_trade || out.is_full()) {
+            out.touch(side, order.price);
             return self.take_again(slot, price, open, out);
         }
-        out.touch(side, price);
+        out.touch_both(side, order.price, price);
         self.store.requeue(slot, price, open, self.next_priority);
         self.next_priority += 1;
     }

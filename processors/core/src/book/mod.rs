@@ -41,7 +41,7 @@ pub use events::{Answer, Event, Events, Leaves, Party, STEP_WEIGHT, Trade};
 pub use fast::FastBook;
 pub use matching::Matching;
 pub use naive::NaiveBook;
-pub use order::{AccountIndex, BookState, Command, NewOrder, Order, Taker, Work, may_amend};
+pub use order::{AccountIndex, Amend, BookState, Command, NewOrder, Order, Taker, Work, may_amend};
 
 use crate::ids::OrderId;
 use crate::money::{Price, Quantity};
@@ -71,14 +71,7 @@ pub trait Book: Sized + Send {
     fn place(&mut self, new: &NewOrder, out: &mut Events);
 
     /// A new limit, a new total, or both, for an open order.
-    fn amend(
-        &mut self,
-        id: OrderId,
-        account: AccountIndex,
-        price: Option<Price>,
-        total: Option<Quantity>,
-        out: &mut Events,
-    );
+    fn amend(&mut self, amend: &Amend, out: &mut Events);
 
     /// Takes lots off an open order, all of them or more closes it.
     fn reduce(&mut self, id: OrderId, account: AccountIndex, by: Quantity, out: &mut Events);
@@ -123,7 +116,7 @@ pub trait Book: Sized + Send {
         assert!(!self.is_busy(), "unfinished work goes first");
         match *command {
             Command::Place(ref new) => self.place(new, out),
-            Command::Amend { id, account, price, total } => self.amend(id, account, price, total, out),
+            Command::Amend(ref amend) => self.amend(amend, out),
             Command::Reduce { id, account, by } => self.reduce(id, account, by, out),
             Command::Cancel { id, account } => self.cancel(id, account, out),
             Command::Enter(phase) => self.enter(phase, out),

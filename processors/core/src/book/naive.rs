@@ -5,7 +5,7 @@
 //! price and priority each time.
 
 use crate::book::events::{Answer, Events, Leaves, Party, Trade};
-use crate::book::order::{AccountIndex, BookState, NewOrder, Order, Taker, Work, may_amend};
+use crate::book::order::{AccountIndex, Amend, BookState, NewOrder, Order, Taker, Work, may_amend};
 use crate::book::{Book, LevelTotal};
 use crate::ids::OrderId;
 use crate::money::{Amount, Price, Quantity};
@@ -345,14 +345,8 @@ impl Book for NaiveBook {
         self.run(taker, out);
     }
 
-    fn amend(
-        &mut self,
-        id: OrderId,
-        account: AccountIndex,
-        price: Option<Price>,
-        total: Option<Quantity>,
-        out: &mut Events,
-    ) {
+    fn amend(&mut self, amend: &Amend, out: &mut Events) {
+        let Amend { id, account, price, total } = *amend;
         let Some(order) = self.find(id, account) else {
             return out.answer(Answer::refused(id, account, Reason::NotOpen, Quantity::ZERO));
         };

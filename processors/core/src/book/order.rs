@@ -177,22 +177,26 @@ impl Taker {
     }
 }
 
+/// A new limit, a new total, or both, for an open order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amend {
+    /// Which order.
+    pub id: OrderId,
+    /// Whose.
+    pub account: AccountIndex,
+    /// The new limit.
+    pub price: Option<Price>,
+    /// The new total.
+    pub total: Option<Quantity>,
+}
+
 /// What can be done to a book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// An order comes in.
     Place(NewOrder),
     /// A new limit, a new total, or both.
-    Amend {
-        /// Which order.
-        id: OrderId,
-        /// Whose.
-        account: AccountIndex,
-        /// The new limit.
-        price: Option<Price>,
-        /// The new total.
-        total: Option<Quantity>,
-    },
+    Amend(Amend),
     /// Less quantity.
     Reduce {
         /// Which order.
@@ -220,7 +224,7 @@ impl Command {
     pub fn account_mut(&mut self) -> Option<&mut AccountIndex> {
         match self {
             Self::Place(NewOrder { account, .. })
-            | Self::Amend { account, .. }
+            | Self::Amend(Amend { account, .. })
             | Self::Reduce { account, .. }
             | Self::Cancel { account, .. } => Some(account),
             Self::Enter(_) | Self::EndDay => None,

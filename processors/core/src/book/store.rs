@@ -91,7 +91,7 @@ impl Store {
             ladders: [Ladder::new(Side::Buy), Ladder::new(Side::Sell)],
             by_id: Places::new(),
         };
-        let end = store.put(&no_order());
+        let end = store.put(&no_order(), 0);
         assert_eq!(end, END, "the first place of a slab");
         store
     }
@@ -126,16 +126,16 @@ impl Store {
         self.ladders[side.index()].has_at(limit)
     }
 
-    /// Puts an order that is not here at the end of its level's queue; its priority is above all that were given.
-    pub(super) fn push(&mut self, order: &Order) {
+    /// Puts an order that is not here at the end of its level's queue, with a priority above all that were given.
+    pub(super) fn push(&mut self, order: &Order, priority: u64) {
         assert!(order.open.0 > 0, "order {} has nothing open and cannot rest", order.id);
-        let at = self.put(order);
+        let at = self.put(order, priority);
         self.by_id.insert(hash_of(order.id.0), at);
         link(self.orders.as_mut_slice(), &mut self.ladders[order.side.index()], at);
     }
 
-    fn put(&mut self, order: &Order) -> u32 {
-        let at = self.orders.insert(Resting::new(order));
+    fn put(&mut self, order: &Order, priority: u64) -> u32 {
+        let at = self.orders.insert(Resting::new(order, priority));
         self.terms.set(at, Terms::new(order.fees, order.taker_fee_ppm));
         at
     }
@@ -229,8 +229,8 @@ fn unlink(orders: &mut [Resting], ladder: &mut Ladder, at: u32) {
 }
 
 impl Resting {
-    fn new(order: &Order) -> Self {
-        let Order { id, account, side, price, open, filled, priority, maker_fee_ppm, .. } = *order;
+    fn new(order: &Order, priority: u64) -> Self {
+        let Order { id, account, side, price, open, filled, maker_fee_ppm, .. } = *order;
         let Order { self_match_prevention, post_only, day, .. } = *order;
         Self {
             id,

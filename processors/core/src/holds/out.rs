@@ -15,7 +15,7 @@ use super::Holds;
 use super::ledger::{Ledger, Posted};
 use super::listings::Listings;
 use super::orders::{Change, Order};
-use crate::book::{AccountIndex, Command, NewOrder};
+use crate::book::{AccountIndex, Amend, Command, NewOrder};
 use crate::ids::{AccountId, ClientId, OrderId, TradeId};
 use crate::instrument::Instrument;
 use crate::money::{Price, Quantity};
@@ -158,7 +158,7 @@ impl Held<'_> {
             }
             Self::Change { order: &Order { id, .. }, command, change } => {
                 let asked = match *change {
-                    Change::Amend { price, quantity } => Command::Amend { id, account, price, total: quantity },
+                    Change::Amend { price, quantity: total } => Command::Amend(Amend { id, account, price, total }),
                     Change::Reduce(by) => Command::Reduce { id, account, by },
                     Change::Cancel => Command::Cancel { id, account },
                 };

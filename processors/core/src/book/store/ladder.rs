@@ -7,7 +7,7 @@
 //! Invariants:
 //! 1. A block exists while orders rest there; its bits say at which ranks. A level is where it is while its block
 //!    exists: prices that come and go cost nothing, and no branch that cannot be foreseen.
-//! 2. `best` is the block of the lowest rank at which orders rest.
+//! 2. `best_rank` is the lowest rank at which orders rest, `best` its block.
 //! 3. The table has all blocks of its range.
 //!
 //! Left out on purpose: the links between a level's orders.
@@ -33,6 +33,9 @@ const MARGIN: i64 = 16;
 struct Rank(i64);
 
 impl Rank {
+    /// None is worse.
+    const WORST: Self = Self(i64::MAX);
+
     fn of(side: Side, Price(price): Price) -> Self {
         Self(price ^ Self::turn(side))
     }
@@ -149,11 +152,21 @@ pub(super) struct Ladder {
     near_from: i64,
     /// The block of the best level, or NONE.
     best: u32,
+    /// The rank of the best level, or [`Rank::WORST`].
+    best_rank: Rank,
 }
 
 impl Ladder {
     pub(super) fn new(side: Side) -> Self {
-        Self { side, blocks: Slab::new(), ordered: BTreeMap::new(), near: Vec::new(), near_from: 0, best: NONE }
+        Self {
+            side,
+            blocks: Slab::new(),
+            ordered: BTreeMap::new(),
+            near: Vec::new(),
+            near_from: 0,
+            best: NONE,
+            best_rank: Rank::WORST,
+        }
     }
 
     fn best_block(&self) -> Option<&Block> {
@@ -162,21 +175,17 @@ impl Ladder {
 
     /// The first order of the best level.
     pub(super) fn best(&self) -> Option<u32> {
-        self.best_block().map(|block| block.levels[block.best()].head)
-    }
-
-    fn best_rank(&self) -> Option<Rank> {
-        self.best_block().map(|block| Rank::at(block.number, block.best()))
+        self.best_block().map(|block| block.levels[self.best_rank.bit()].head)
     }
 
     /// The best price; no level is touched.
     pub(super) fn best_price(&self) -> Option<Price> {
-        self.best_rank().map(|rank| rank.price(self.side))
+        (self.best != NONE).then(|| self.best_rank.price(self.side))
     }
 
     /// Whether the best price is `limit` or better.
     pub(super) fn has_at(&self, limit: Price) -> bool {
-        self.best_rank().is_some_and(|best| best <= Rank::of(self.side, limit))
+        self.best_rank <= Rank::of(self.side, limit) && self.best != NONE
     }
 
     /// What rests at a price, if anything.
@@ -203,6 +212,7 @@ impl Ladder {
         if at == NONE {
             at = self.add_block(rank.block());
         }
+        self.best_rank = self.best_rank.min(rank);
         let block = self.blocks.get_mut(at);
         block.present |= 1 << rank.bit();
         let level = &mut block.levels[rank.bit()];
@@ -222,12 +232,21 @@ impl Ladder {
         level.tail = select_unpredictable(next == END, previous, level.tail);
         level.take(lots);
         level.orders -= 1;
-        let rest = level.orders > 0;
-        assert!(rest == (level.lots() > 0), "a level has lots while it has orders");
-        block.present &= !(u32::from(!rest) << place.bit());
+        let orders = level.orders;
+        block.present &= !(u32::from(orders == 0) << place.bit());
+        // One branch: levels become empty too often to foresee it, the best one does not.
+        let behind_best = Rank::at(block.number, place.bit()).0 ^ self.best_rank.0;
         if block.present == 0 {
             self.remove_block(place.block());
         }
+        if behind_best | i64::from(orders) == 0 {
+            self.find_best();
+        }
+    }
+
+    /// The best level is empty: the next best.
+    fn find_best(&mut self) {
+        self.best_rank = self.best_block().map_or(Rank::WORST, |block| Rank::at(block.number, block.best()));
     }
 
     /// An order of the level has so many lots less.
@@ -263,7 +282,8 @@ impl Ladder {
 
     #[cold]
     fn remove_block(&mut self, at: u32) {
-        let number = self.blocks.get(at).number;
+        let Block { number, ref levels, .. } = *self.blocks.get(at);
+        assert!(levels.iter().all(|level| level.lots() == 0), "a level has lots only while it has orders");
         self.ordered.remove(&number);
         if let Some(near) = self.near.get_mut(number.wrapping_sub(self.near_from) as usize) {
             *near = NONE;
@@ -306,6 +326,29 @@ mod tests {
         ladder.leave(place, most, END, 3);
         ladder.leave(place, most, END, END);
         assert_eq!((total(&ladder), ladder.best_price()), (None, None));
+    }
+
+    #[test]
+    fn the_best_is_known_after_each_change() {
+        for (side, prices) in [(Side::Buy, [500, 499, 7]), (Side::Sell, [-500, -499, 7])] {
+            let mut ladder = Ladder::new(side);
+            let mut places = Vec::new();
+            // The worst comes first and leaves last.
+            for (order, price) in (1..).zip(prices.iter().rev()) {
+                places.push((ladder.join(Price(*price), order, Quantity(1)).0, *price));
+                assert_eq!(ladder.best_price(), Some(Price(*price)));
+            }
+            while let Some((place, price)) = places.pop() {
+                assert!(ladder.has_at(Price(price)));
+                ladder.leave(place, Quantity(1), END, END);
+                assert!(!ladder.has_at(Price(price)));
+                assert_eq!(ladder.best_price().map(|best| best.0), places.last().map(|(_, next)| *next));
+            }
+            assert!(
+                [i64::MIN, i64::MAX].iter().all(|end| !ladder.has_at(Price(*end))),
+                "of nothing, nothing is better"
+            );
+        }
     }
 
     #[test]

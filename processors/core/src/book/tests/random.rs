@@ -1,7 +1,7 @@
 //! A million random operations, or as many as asked for: the naive and the fast book say and are the same after each.
 
 use super::Random;
-use crate::book::order::{AccountIndex, Command, NewOrder, Order};
+use crate::book::order::{AccountIndex, Amend, Command, NewOrder, Order};
 use crate::book::{Book, BookState, Event, Events, FastBook, NaiveBook, state_digest};
 use crate::ids::OrderId;
 use crate::money::{Amount, Price, Quantity};
@@ -60,7 +60,7 @@ impl Flow {
         let (id, account) = self.known_order();
         let price = self.random.once_in(2).then(|| self.price());
         let total = self.random.once_in(2).then(|| Quantity(self.random.between(1, 25)));
-        Command::Amend { id, account, price, total }
+        Command::Amend(Amend { id, account, price, total })
     }
 
     fn new_order(&mut self) -> NewOrder {

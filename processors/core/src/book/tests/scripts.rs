@@ -11,7 +11,7 @@
 //!
 //! A book begins in phase OPEN. `UPDATE_SCRIPTS=1` writes what comes out into the files: read the diff.
 
-use crate::book::order::{AccountIndex, Command, NewOrder};
+use crate::book::order::{AccountIndex, Amend, Command, NewOrder};
 use crate::book::{Answer, Book, Event, Events, FastBook, Leaves, NaiveBook, Work};
 use crate::ids::OrderId;
 use crate::money::{Amount, Price, Quantity};
@@ -80,12 +80,12 @@ impl<B: Book> Script<B> {
             "end-day" => Command::EndDay,
             "cancel" => Command::Cancel { id: target().0, account: target().1 },
             "reduce" => Command::Reduce { id: target().0, account: target().1, by: Quantity(number(words.get(2))) },
-            "amend" => Command::Amend {
+            "amend" => Command::Amend(Amend {
                 id: target().0,
                 account: target().1,
                 price: after(words, "@").map(Price),
                 total: after(words, "total").map(Quantity),
-            },
+            }),
             _ => Command::Place(self.placement(words)),
         }
     }

@@ -5,7 +5,7 @@
 //! Fees are zero and self-trades allowed, as there. A move is an amend of the price; a FOK names its whole budget.
 
 use super::data;
-use crate::book::order::{AccountIndex, Command, NewOrder};
+use crate::book::order::{AccountIndex, Amend, Command, NewOrder};
 use crate::book::{Book, Event, Events, FastBook, NaiveBook};
 use crate::ids::OrderId;
 use crate::money::{Amount, Price, Quantity};
@@ -28,7 +28,7 @@ fn command(record: &[u8]) -> (Command, bool) {
     let command = match record[0] {
         0 => Command::Place(place(id, account, size, price, record)),
         1 => Command::Cancel { id, account },
-        2 => Command::Amend { id, account, price: Some(Price(price)), total: None },
+        2 => Command::Amend(Amend { id, account, price: Some(Price(price)), total: None }),
         3 => Command::Reduce { id, account, by: size },
         other => panic!("operation {other}"),
     };
