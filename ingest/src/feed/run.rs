@@ -4,12 +4,14 @@
 //! 1. Records are sent in the order of the steps; what already stands is not sent again.
 //! 2. A sync is passed over only if something after it already stands: then it was held when that was sent.
 //! 3. On return without an error everything sent is durable.
+//! 4. After a record of which the log does not know whether it was appended, the feed goes on from what stands then, as
+//!    if it were started again; it ends only if nothing came to stand since the last time.
 
 use super::error::FeedError;
 use super::plan::FeedPlan;
 use super::resume::{self, Standing, WRITTEN};
 use super::script::Step;
-use crate::producer::{Producer, ProducerOptions};
+use crate::producer::{ProduceError, Producer, ProducerOptions};
 use hoga_core::{MachineKind, Timestamp, Topic};
 use hoga_topics::owners::{OwnersView, wait_drained_by};
 use hoga_topics::{Log, TimeMode};
@@ -122,43 +124,72 @@ pub struct RunReport {
 const PROGRESS_EVERY: u64 = 1_000;
 
 /// Plays a plan to its end, or until told to stop.
-pub fn run<'a>(log: &'a dyn Log, plan: &'a FeedPlan, options: RunOptions<'a>) -> Result<RunReport, FeedError> {
+pub fn run(log: &dyn Log, plan: &FeedPlan, mut options: RunOptions<'_>) -> Result<RunReport, FeedError> {
     if log.time_mode() != TimeMode::Recorded {
         return Err(FeedError::WallLog);
     }
-    let standing = resume::standing(log, plan)?;
-    let producer = Producer::new(log, ProducerOptions { resend: false, ..ProducerOptions::default() })?;
-    let mut run =
-        Run { log, plan, options, standing, producer, passed: [0; WRITTEN.len()], report: report(plan), from: None };
-    run.report.progress.standing = standing.total();
-    run.report.other = WRITTEN.iter().map(|topic| standing.of(*topic).other).sum();
-    let mut steps = plan.steps();
-    while !run.options.stop.load(Ordering::Relaxed) {
-        let Some(step) = steps.next() else { return run.end(false) };
-        run.step(step)?;
+    let mut standing = resume::standing(log, plan)?;
+    let mut report = report(plan, &standing);
+    loop {
+        match Run::new(log, plan, &mut options, standing, &mut report)?.play() {
+            Err(FeedError::Produce(ProduceError::Unknown { to })) => {
+                // What is still on its way is answered first, or it could come to stand after it was looked for.
+                log.sync()?;
+                let stood = standing.total();
+                standing = resume::standing(log, plan)?;
+                if standing.total() == stood {
+                    return Err(ProduceError::Unknown { to }.into());
+                }
+                tracing::warn!(partition = %to, "the log does not know whether a record was appended: going on from what stands");
+            }
+            ended => return ended.map(|()| report),
+        }
     }
-    run.end(true)
 }
 
-fn report(plan: &FeedPlan) -> RunReport {
-    let progress = RunProgress { events: plan.events(), time: plan.start(), ..RunProgress::default() };
-    RunReport { progress, syncs: 0, stopped: false, other: 0 }
+fn report(plan: &FeedPlan, standing: &Standing) -> RunReport {
+    let (events, time, standing_before) = (plan.events(), plan.start(), standing.total());
+    let progress = RunProgress { events, time, standing: standing_before, ..RunProgress::default() };
+    let other = WRITTEN.iter().map(|topic| standing.of(*topic).other).sum();
+    RunReport { progress, syncs: 0, stopped: false, other }
 }
 
-struct Run<'a> {
+/// From what stands to the end, to a stop, or to an error.
+struct Run<'a, 'o> {
     log: &'a dyn Log,
     plan: &'a FeedPlan,
-    options: RunOptions<'a>,
+    options: &'a mut RunOptions<'o>,
     standing: Standing,
     producer: Producer<'a>,
     /// Records of each topic that the steps have come by.
     passed: [u64; WRITTEN.len()],
-    report: RunReport,
+    report: &'a mut RunReport,
     /// Where the pace counts from.
     from: Option<(Instant, Timestamp)>,
 }
 
-impl Run<'_> {
+impl<'a, 'o> Run<'a, 'o> {
+    fn new(
+        log: &'a dyn Log,
+        plan: &'a FeedPlan,
+        options: &'a mut RunOptions<'o>,
+        standing: Standing,
+        report: &'a mut RunReport,
+    ) -> Result<Self, FeedError> {
+        let producer = Producer::new(log, ProducerOptions { resend: false, ..ProducerOptions::default() })?;
+        Ok(Self { log, plan, options, standing, producer, passed: [0; WRITTEN.len()], report, from: None })
+    }
+
+    fn play(mut self) -> Result<(), FeedError> {
+        for step in self.plan.steps() {
+            if self.options.stop.load(Ordering::Relaxed) {
+                return self.end(true);
+            }
+            self.step(step)?;
+        }
+        self.end(false)
+    }
+
     fn step(&mut self, step: Step) -> Result<(), FeedError> {
         let Step::Send { topic, time, event, record } = step else { return self.sync() };
         let passed = &mut self.passed[resume::index(topic)];
@@ -221,7 +252,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn end(mut self, stopped: bool) -> Result<RunReport, FeedError> {
+    fn end(mut self, stopped: bool) -> Result<(), FeedError> {
         self.producer.settle()?;
         if !stopped {
             self.options.drain.drain()?;
@@ -229,6 +260,6 @@ impl Run<'_> {
         self.log.sync()?;
         self.report.stopped = stopped;
         (self.options.on_progress)(&self.report.progress);
-        Ok(self.report)
+        Ok(())
     }
 }

@@ -2,8 +2,9 @@
 
 use super::oracle::fast_fills;
 use super::*;
-use crate::producer::{Producer, ProducerOptions};
+use crate::producer::{ProduceError, Producer, ProducerOptions};
 use hoga_core::{Record, Timestamp, Topic};
+use hoga_topics::memory::{Fault, Sent};
 use hoga_topics::{Log, LogRecord, MemoryLog, MemoryOptions, TimeMode, TopicPartition, Visibility};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -134,7 +135,12 @@ fn small_plan() -> FeedPlan {
 }
 
 fn recorded_log() -> MemoryLog {
-    MemoryLog::new(MemoryOptions { time_mode: TimeMode::Recorded, ..MemoryOptions::default() })
+    faulty_log(|_| Fault::None)
+}
+
+fn faulty_log(faults: impl FnMut(&Sent<'_>) -> Fault + Send + 'static) -> MemoryLog {
+    let faults = Some(Box::new(faults) as Box<_>);
+    MemoryLog::new(MemoryOptions { time_mode: TimeMode::Recorded, faults, ..MemoryOptions::default() })
 }
 
 /// All that stands in the feed's partitions.
@@ -194,6 +200,21 @@ fn a_cut_anywhere_is_played_on_to_the_same_log_and_the_same_syncs() {
         let due: Vec<_> = syncs.iter().copied().filter(|stood| *stood >= cut).collect();
         assert_eq!(held, due, "cut at {cut}: what waits must wait again unless what it waited for stands");
     }
+}
+
+#[test]
+fn a_record_of_unknown_fate_is_looked_for_and_the_feed_goes_on() {
+    let plan = small_plan();
+    let whole = recorded_log();
+    let (undisturbed, _) = play(&whole, &plan).unwrap();
+    for lost in 1..undisturbed.progress.sent {
+        let log = faulty_log(move |sent| if sent.count == lost { Fault::LoseAck } else { Fault::None });
+        let (report, _) = play(&log, &plan).unwrap();
+        assert_eq!(content(&log, &plan), content(&whole, &plan), "without the answer to record {lost}");
+        assert!(report.progress.sent >= undisturbed.progress.sent - 1 && report.progress.standing == 0);
+    }
+    let error = play(&faulty_log(|_| Fault::Lose), &plan).unwrap_err();
+    assert!(matches!(error, FeedError::Produce(ProduceError::Unknown { .. })), "{error}");
 }
 
 #[test]
