@@ -21,6 +21,7 @@ mod fetcher;
 mod group;
 mod lane;
 mod layout;
+mod leaders;
 mod ledger;
 mod metrics;
 mod probe;
@@ -160,6 +161,11 @@ impl KafkaLog {
     pub fn connect(options: KafkaOptions) -> Result<Self, LogError> {
         let client = Arc::new(Client::new(options)?);
         topics::check(&client)?;
+        if !leaders::are_passed_over() {
+            tracing::warn!(
+                "this build does not pass over leaders named with a refusal: a broker that comes back may end it"
+            );
+        }
         let (signal, alarm) = (Arc::<Signal>::default(), Arc::<Signal>::default());
         let producer = Arc::new(Producer::new(client.clone(), signal.clone())?);
         let fetchers = Arc::new(Fetchers::new(client.clone(), signal.clone(), alarm.clone()));
