@@ -16,7 +16,7 @@
 use bytes::Bytes;
 use hoga_core::{Timestamp, Topic};
 use std::fmt;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// One partition of a topic.
@@ -208,68 +208,117 @@ impl LogError {
 }
 
 /// Wakes whoever waits for something new: records, acknowledgements, durability. Of workers who do the same work, and
-/// who look for all of it, a change wakes one.
+/// who look for all of it, a change wakes one; who reads only what is durable is not woken for what is just written.
 #[derive(Debug, Default)]
 pub struct Signal {
     state: Mutex<SignalState>,
     changed: Condvar,
+    durable: Condvar,
     work: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct SignalState {
     version: u64,
+    /// The version of the last change that may have made something durable.
+    durable: u64,
     /// Waking nobody costs a system call too, and most changes come while everybody is at work.
     waiting: usize,
+    durable_waiting: usize,
     workers_waiting: usize,
+}
+
+impl SignalState {
+    fn seen_by(&self, visibility: Visibility) -> u64 {
+        match visibility {
+            Visibility::Written => self.version,
+            Visibility::Durable => self.durable,
+        }
+    }
 }
 
 impl Signal {
     /// The number of changes so far. Take it, look for work, and only then [`Self::wait`] with it: no wake-up is lost.
     pub fn version(&self) -> u64 {
-        self.state.lock().expect("no holder of this lock panics").version
+        self.version_for(Visibility::Written)
+    }
+
+    /// As [`Self::version`], of the last change that whoever reads so can see; for [`Self::wait_for`].
+    pub fn version_for(&self, visibility: Visibility) -> u64 {
+        self.state().seen_by(visibility)
+    }
+
+    fn state(&self) -> MutexGuard<'_, SignalState> {
+        self.state.lock().expect("no holder of this lock panics")
     }
 
     /// Something changed.
     pub fn notify(&self) {
-        let mut state = self.state.lock().expect("no holder of this lock panics");
+        self.change(true);
+    }
+
+    /// Something was written that is not durable yet.
+    pub fn notify_written(&self) {
+        self.change(false);
+    }
+
+    fn change(&self, durable: bool) {
+        let mut state = self.state();
         state.version += 1;
-        let (somebody_waits, a_worker_waits) = (state.waiting > 0, state.workers_waiting > 0);
+        if durable {
+            state.durable = state.version;
+        }
+        let (anybody, a_worker) = (state.waiting > 0, state.workers_waiting > 0);
+        let readers = durable && state.durable_waiting > 0;
         drop(state);
-        if a_worker_waits {
+        if a_worker {
             self.work.notify_one();
         }
-        if somebody_waits {
+        if anybody {
             self.changed.notify_all();
+        }
+        if readers {
+            self.durable.notify_all();
         }
     }
 
     /// Waits until something changed since `seen`, at most `timeout`; the version then.
     pub fn wait(&self, seen: u64, timeout: Duration) -> u64 {
-        self.wait_for(&self.changed, |state| &mut state.waiting, seen, timeout)
+        self.wait_for(Visibility::Written, seen, timeout)
+    }
+
+    /// As [`Self::wait`], for a change that whoever reads so can see since [`Self::version_for`] gave `seen`.
+    pub fn wait_for(&self, visibility: Visibility, seen: u64, timeout: Duration) -> u64 {
+        match visibility {
+            Visibility::Written => self.wait_on(&self.changed, |state| &mut state.waiting, visibility, seen, timeout),
+            Visibility::Durable => {
+                self.wait_on(&self.durable, |state| &mut state.durable_waiting, visibility, seen, timeout)
+            }
+        }
     }
 
     /// As [`Self::wait`], for one of several workers any of whom does what is to be done: a change wakes one of them
     /// only. Whoever was at work meanwhile sees by the version that there was one.
     pub fn wait_as_worker(&self, seen: u64, timeout: Duration) -> u64 {
-        self.wait_for(&self.work, |state| &mut state.workers_waiting, seen, timeout)
+        self.wait_on(&self.work, |state| &mut state.workers_waiting, Visibility::Written, seen, timeout)
     }
 
     /// Waits for `woken`, counted in `among` meanwhile.
-    fn wait_for(
+    fn wait_on(
         &self,
         woken: &Condvar,
         among: impl Fn(&mut SignalState) -> &mut usize,
+        visibility: Visibility,
         seen: u64,
         timeout: Duration,
     ) -> u64 {
-        let mut state = self.state.lock().expect("no holder of this lock panics");
+        let mut state = self.state();
         *among(&mut state) += 1;
         let (mut state, _) = woken
-            .wait_timeout_while(state, timeout, |state| state.version == seen)
+            .wait_timeout_while(state, timeout, |state| state.seen_by(visibility) == seen)
             .expect("no holder of this lock panics");
         *among(&mut state) -= 1;
-        state.version
+        state.seen_by(visibility)
     }
 }
 
@@ -430,6 +479,23 @@ mod tests {
             }
         });
         assert_eq!(done.into_inner(), JOBS);
+    }
+
+    #[test]
+    fn who_reads_what_is_durable_is_woken_for_that_alone() {
+        let signal = Signal::default();
+        let seen = [Visibility::Written, Visibility::Durable].map(|visibility| signal.version_for(visibility));
+        signal.notify_written();
+        assert_ne!(signal.wait(seen[0], LONG), seen[0]);
+        let short = Duration::from_millis(1);
+        assert_eq!(signal.wait_for(Visibility::Durable, seen[1], short), seen[1], "nothing became durable");
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| signal.wait_for(Visibility::Durable, seen[1], LONG));
+            signal.notify_written();
+            signal.notify();
+            assert_eq!(waits.join().expect("it does not panic"), signal.version_for(Visibility::Durable));
+        });
+        assert_eq!(signal.version_for(Visibility::Durable), signal.version());
     }
 
     #[test]

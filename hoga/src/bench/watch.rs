@@ -118,7 +118,7 @@ impl Watch {
         }
         let end = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&end);
-        let work = move || watch(&*log, sight, sources, &ends);
+        let work = move || watch(&*log, sight, visibility, sources, &ends);
         let thread = thread::Builder::new().name("hoga-bench-watch".into()).spawn(work);
         let thread = thread.map_err(|error| Failure::Unavailable(format!("starting a thread: {error}")))?;
         Ok(Self { thread, end })
@@ -131,12 +131,18 @@ impl Watch {
     }
 }
 
-fn watch(log: &dyn Log, sight: Sight, mut sources: Vec<Source>, end: &AtomicBool) -> Result<Seen, Failure> {
+fn watch(
+    log: &dyn Log,
+    sight: Sight,
+    visibility: Visibility,
+    mut sources: Vec<Source>,
+    end: &AtomicBool,
+) -> Result<Seen, Failure> {
     let mut seen = Seen(vec![Vec::new(); log.partitions(Topic::Accounts) as usize]);
     // What was there when the end was told; nothing read is no sign that there is nothing more to come.
     let mut until: Option<Vec<u64>> = None;
     loop {
-        let version = log.signal().version();
+        let version = log.signal().version_for(visibility);
         if until.is_none() && end.load(Ordering::Acquire) {
             let ends = sources.iter().map(|source| Ok(log.bounds(source.reader.partition())?.end));
             until = Some(ends.collect::<Result<_, Failure>>()?);
@@ -151,7 +157,7 @@ fn watch(log: &dyn Log, sight: Sight, mut sources: Vec<Source>, end: &AtomicBool
             return Ok(seen);
         }
         if read == 0 {
-            log.signal().wait(version, Duration::from_millis(20));
+            log.signal().wait_for(visibility, version, Duration::from_millis(20));
         }
     }
 }

@@ -80,7 +80,7 @@ impl Args {
         let mut out = BufWriter::new(io::stdout().lock());
         let mut left = self.limit.unwrap_or(u64::MAX);
         while left > 0 && !context.stop.requested() {
-            let seen = log.signal().version();
+            let seen = log.signal().version_for(Visibility::Durable);
             let mut moved = false;
             for source in &mut sources {
                 moved |= self.print(source, &mut left, &mut out)?;
@@ -90,7 +90,7 @@ impl Args {
                 return Ok(());
             }
             if !moved {
-                log.signal().wait(seen, Duration::from_millis(100));
+                log.signal().wait_for(Visibility::Durable, seen, Duration::from_millis(100));
             }
         }
         Ok(())

@@ -116,10 +116,12 @@ impl Flusher {
 
     /// Waits for frames; false when the log is closing and there are none.
     fn take(&self, batch: &mut Vec<(u32, MemFrame)>) -> bool {
-        let state = self.shared.lock();
-        let idle =
-            |state: &mut super::shared::State| state.queue.is_empty() && !state.closing && state.failed.is_none();
-        let mut state = self.shared.work.wait_while(state, idle).expect("no holder of this lock panics");
+        let mut state = self.shared.lock();
+        while state.queue.is_empty() && !state.closing && state.failed.is_none() {
+            state.flusher_waits = true;
+            state = self.shared.work.wait(state).expect("no holder of this lock panics");
+        }
+        state.flusher_waits = false;
         std::mem::swap(&mut state.queue, batch);
         !batch.is_empty() && state.failed.is_none()
     }

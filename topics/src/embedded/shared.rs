@@ -75,6 +75,8 @@ pub(super) struct State {
     pub slots: Vec<Slot>,
     /// Frames that the flusher has not taken.
     pub queue: Vec<(u32, MemFrame)>,
+    /// It waits for some, and nobody has woken it.
+    pub flusher_waits: bool,
     /// The slot of each frame in memory, in the order of appending.
     pub order: VecDeque<u32>,
     /// Cost of all frames in memory.
@@ -170,8 +172,8 @@ impl Shared {
         let mut state = self.lock();
         for Outgoing { slot, count, time, body } in frames {
             while state.unwritten >= self.max_unwritten_bytes && state.failed.is_none() {
-                self.work.notify_one();
-                self.signal.notify();
+                self.wake_flusher(&mut state);
+                self.signal.notify_written();
                 state = self.progress.wait(state).expect("no holder of this lock panics");
             }
             if let Some(why) = &state.failed {
@@ -196,10 +198,17 @@ impl Shared {
             ends.written.store(first + u64::from(count), Ordering::Release);
             placed.push(first);
         }
+        self.wake_flusher(&mut state);
         drop(state);
-        self.work.notify_one();
-        self.signal.notify();
+        self.signal.notify_written();
         Ok(())
+    }
+
+    /// Once for each time that it waits: a call to the kernel that wakes nobody costs as much as an append.
+    fn wake_flusher(&self, state: &mut State) {
+        if std::mem::take(&mut state.flusher_waits) {
+            self.work.notify_one();
+        }
     }
 
     /// Where the record at `position` is; from memory as many frames as hold about `max` records.

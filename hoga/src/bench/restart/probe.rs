@@ -63,7 +63,7 @@ fn watch(
     let (mut seen, mut missing, mut records) = (vec![None; count as usize], count, Vec::new());
     let began = Instant::now();
     while missing > 0 {
-        let version = log.signal().version();
+        let version = log.signal().version_for(Visibility::Durable);
         for (partition, reader) in &mut readers {
             records.clear();
             reader.poll(READ, &mut records)?;
@@ -82,7 +82,7 @@ fn watch(
         if began.elapsed() > DEADLINE {
             return Err(Failure::TimedOut(format!("{missing} of {count} orders were not answered")));
         }
-        log.signal().wait(version, WAIT);
+        log.signal().wait_for(Visibility::Durable, version, WAIT);
     }
     Ok(seen.into_iter().flatten().collect())
 }
