@@ -234,12 +234,12 @@ impl Ladder {
         level.orders -= 1;
         let orders = level.orders;
         block.present &= !(u32::from(orders == 0) << place.bit());
-        // One branch: levels become empty too often to foresee it, the best one does not.
-        let behind_best = Rank::at(block.number, place.bit()).0 ^ self.best_rank.0;
+        // One branch (`&`): levels become empty too often to foresee it, the best one does not.
+        let best_is_empty = (Rank::at(block.number, place.bit()) == self.best_rank) & (orders == 0);
         if block.present == 0 {
             self.remove_block(place.block());
         }
-        if behind_best | i64::from(orders) == 0 {
+        if best_is_empty {
             self.find_best();
         }
     }
