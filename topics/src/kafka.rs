@@ -21,6 +21,7 @@ mod fetcher;
 mod group;
 mod lane;
 mod layout;
+#[cfg(target_os = "linux")]
 mod leaders;
 mod ledger;
 mod metrics;
@@ -161,7 +162,11 @@ impl KafkaLog {
     pub fn connect(options: KafkaOptions) -> Result<Self, LogError> {
         let client = Arc::new(Client::new(options)?);
         topics::check(&client)?;
-        if !leaders::are_passed_over() {
+        #[cfg(target_os = "linux")]
+        let passed_over = leaders::are_passed_over();
+        #[cfg(not(target_os = "linux"))]
+        let passed_over = false;
+        if !passed_over {
             tracing::warn!(
                 "this build does not pass over leaders named with a refusal: a broker that comes back may end it"
             );

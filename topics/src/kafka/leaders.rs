@@ -8,7 +8,7 @@
 //!
 //! Invariant: where the linker wraps it (`build.rs`), `rd_kafka_metadata_update_op` is [`passed`] and nothing else.
 //!
-//! Left out on purpose: other systems than Linux, whose linkers have no `--wrap`: [`are_passed_over`] is false there.
+//! Left out on purpose: other systems than Linux, whose linkers have no `--wrap`; [`super`] says so when it connects.
 
 #![allow(unsafe_code, reason = "a symbol that C calls by its name cannot be given in another way")]
 
@@ -20,7 +20,6 @@ const HANDLED: c_int = 1;
 /// What librdkafka's main thread calls with new leaders; it touches neither of what it is given.
 // SAFETY: nobody else has that name, and it is called as `rd_kafka_op_res_t (rd_kafka_t *, rd_kafka_metadata_internal_t *)`,
 // two pointers and an enum, which C passes as it does these.
-#[cfg(target_os = "linux")]
 #[unsafe(export_name = "__wrap_rd_kafka_metadata_update_op")]
 extern "C" fn passed(_client: *mut c_void, _update: *mut c_void) -> c_int {
     tracing::debug!("new leaders that a broker named when it refused a fetch are passed over");
@@ -29,25 +28,19 @@ extern "C" fn passed(_client: *mut c_void, _update: *mut c_void) -> c_int {
 
 /// Whether this program was linked so that they are.
 pub(super) fn are_passed_over() -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        // SAFETY: declared as librdkafka has it; only its address is taken.
-        unsafe extern "C" {
-            fn rd_kafka_metadata_update_op(client: *mut c_void, update: *mut c_void) -> c_int;
-        }
-        type Op = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
-        // Functions of two names are never the same to a compiler; to a linker they may be.
-        let (named, ours): (Op, Op) = std::hint::black_box((rd_kafka_metadata_update_op, passed));
-        std::ptr::fn_addr_eq(named, ours)
+    // SAFETY: declared as librdkafka has it; only its address is taken.
+    unsafe extern "C" {
+        fn rd_kafka_metadata_update_op(client: *mut c_void, update: *mut c_void) -> c_int;
     }
-    #[cfg(not(target_os = "linux"))]
-    false
+    type Op = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
+    // Functions of two names are never the same to a compiler; to a linker they may be.
+    let (named, ours): (Op, Op) = std::hint::black_box((rd_kafka_metadata_update_op, passed));
+    std::ptr::fn_addr_eq(named, ours)
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    #[cfg(target_os = "linux")]
     fn new_leaders_are_passed_over() {
         assert!(super::are_passed_over(), "build.rs wraps librdkafka's function");
     }
