@@ -212,27 +212,46 @@ impl LogError {
 #[derive(Debug, Default)]
 pub struct Signal {
     state: Mutex<SignalState>,
-    changed: Condvar,
-    durable: Condvar,
-    work: Condvar,
+    woken: [Condvar; WAITERS],
 }
+
+/// Who waits for a change.
+#[derive(Debug, Clone, Copy)]
+enum Waiter {
+    /// Whoever sees what is written.
+    Written,
+    /// Whoever sees only what is durable.
+    Durable,
+    /// One of several workers, any of whom does what is to be done.
+    Worker,
+}
+
+const WAITERS: usize = 3;
 
 #[derive(Debug, Default)]
 struct SignalState {
     version: u64,
     /// The version of the last change that may have made something durable.
     durable: u64,
-    /// Waking nobody costs a system call too, and most changes come while everybody is at work.
-    waiting: usize,
-    durable_waiting: usize,
-    workers_waiting: usize,
+    /// How many wait, of each [`Waiter`]. Waking nobody costs a system call too, and most changes come while everybody
+    /// is at work.
+    waiting: [usize; WAITERS],
 }
 
 impl SignalState {
-    fn seen_by(&self, visibility: Visibility) -> u64 {
+    fn seen_by(&self, waiter: Waiter) -> u64 {
+        match waiter {
+            Waiter::Written | Waiter::Worker => self.version,
+            Waiter::Durable => self.durable,
+        }
+    }
+}
+
+impl From<Visibility> for Waiter {
+    fn from(visibility: Visibility) -> Self {
         match visibility {
-            Visibility::Written => self.version,
-            Visibility::Durable => self.durable,
+            Visibility::Written => Self::Written,
+            Visibility::Durable => Self::Durable,
         }
     }
 }
@@ -245,7 +264,7 @@ impl Signal {
 
     /// As [`Self::version`], of the last change that whoever reads so can see; for [`Self::wait_for`].
     pub fn version_for(&self, visibility: Visibility) -> u64 {
-        self.state().seen_by(visibility)
+        self.state().seen_by(visibility.into())
     }
 
     fn state(&self) -> MutexGuard<'_, SignalState> {
@@ -268,17 +287,17 @@ impl Signal {
         if durable {
             state.durable = state.version;
         }
-        let (anybody, a_worker) = (state.waiting > 0, state.workers_waiting > 0);
-        let readers = durable && state.durable_waiting > 0;
+        let waiting = state.waiting;
         drop(state);
-        if a_worker {
-            self.work.notify_one();
+        let waits = |waiter: Waiter| (waiting[waiter as usize] > 0).then(|| &self.woken[waiter as usize]);
+        if let Some(workers) = waits(Waiter::Worker) {
+            workers.notify_one();
         }
-        if anybody {
-            self.changed.notify_all();
+        if let Some(readers) = waits(Waiter::Written) {
+            readers.notify_all();
         }
-        if readers {
-            self.durable.notify_all();
+        if let Some(readers) = waits(Waiter::Durable).filter(|_| durable) {
+            readers.notify_all();
         }
     }
 
@@ -289,36 +308,23 @@ impl Signal {
 
     /// As [`Self::wait`], for a change that whoever reads so can see since [`Self::version_for`] gave `seen`.
     pub fn wait_for(&self, visibility: Visibility, seen: u64, timeout: Duration) -> u64 {
-        match visibility {
-            Visibility::Written => self.wait_on(&self.changed, |state| &mut state.waiting, visibility, seen, timeout),
-            Visibility::Durable => {
-                self.wait_on(&self.durable, |state| &mut state.durable_waiting, visibility, seen, timeout)
-            }
-        }
+        self.wait_as(visibility.into(), seen, timeout)
     }
 
     /// As [`Self::wait`], for one of several workers any of whom does what is to be done: a change wakes one of them
     /// only. Whoever was at work meanwhile sees by the version that there was one.
     pub fn wait_as_worker(&self, seen: u64, timeout: Duration) -> u64 {
-        self.wait_on(&self.work, |state| &mut state.workers_waiting, Visibility::Written, seen, timeout)
+        self.wait_as(Waiter::Worker, seen, timeout)
     }
 
-    /// Waits for `woken`, counted in `among` meanwhile.
-    fn wait_on(
-        &self,
-        woken: &Condvar,
-        among: impl Fn(&mut SignalState) -> &mut usize,
-        visibility: Visibility,
-        seen: u64,
-        timeout: Duration,
-    ) -> u64 {
+    fn wait_as(&self, waiter: Waiter, seen: u64, timeout: Duration) -> u64 {
         let mut state = self.state();
-        *among(&mut state) += 1;
-        let (mut state, _) = woken
-            .wait_timeout_while(state, timeout, |state| state.seen_by(visibility) == seen)
+        state.waiting[waiter as usize] += 1;
+        let (mut state, _) = self.woken[waiter as usize]
+            .wait_timeout_while(state, timeout, |state| state.seen_by(waiter) == seen)
             .expect("no holder of this lock panics");
-        *among(&mut state) -= 1;
-        state.seen_by(visibility)
+        state.waiting[waiter as usize] -= 1;
+        state.seen_by(waiter)
     }
 }
 
