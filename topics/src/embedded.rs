@@ -7,6 +7,7 @@
 //! | `lock` | who has the folder, and where it serves the log |
 //! | `segments/` | the sequence of files of frames |
 //! | `kept/` | one file a topic: what outlived its segments |
+//! | `room` | zeros, to become the next segment; may be missing |
 //! | `cuts` | where partitions begin |
 //!
 //! Invariants:
@@ -30,6 +31,7 @@ mod lock;
 mod open;
 mod reader;
 mod retention;
+mod room;
 mod segment;
 mod shared;
 mod writer;

@@ -47,6 +47,13 @@ impl DataFile {
         self.file.set_len(len).and_then(|()| self.file.sync_all()).map_err(io("cutting off", &self.path))
     }
 
+    /// Gives the file another name in the same file system; the folders are not synced.
+    pub fn rename(&mut self, path: PathBuf) -> Result<(), LogError> {
+        std::fs::rename(&self.path, &path).map_err(io("renaming into", &path))?;
+        self.path = path;
+        Ok(())
+    }
+
     pub fn corrupt(&self, position: u64, what: impl Into<String>) -> LogError {
         LogError::Corrupt { file: self.path.display().to_string(), position, what: what.into() }
     }

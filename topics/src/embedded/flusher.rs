@@ -3,12 +3,14 @@
 //!
 //! Invariants:
 //! 1. Frames are written in the order of the queue, and nothing is said to be durable before the sync behind it.
-//! 2. A segment is synced before the next is begun; the next one's header is durable before its first frame.
+//! 2. A segment is synced before the next is begun, and ends with its last frame; the next one's header is durable
+//!    before its first frame. Only the newest has room behind its frames, until it ends.
 //! 3. After an error, or a panic, the log has failed for ever: a failed sync says nothing about what is on the disk,
 //!    and asking again does not help (fsyncgate, PostgreSQL 2018).
 
 use super::files::{self, DataFile};
 use super::frame::{HEADER, Header};
+use super::room::{self, Room};
 use super::segment::{FileHeader, segment_path};
 use super::shared::{Closed, MemFrame, Shared};
 use crate::LogError;
@@ -31,10 +33,13 @@ pub(super) struct Tail {
     pub next: Vec<u64>,
     pub last_time: Timestamp,
     pub segment_bytes: u64,
+    /// Whether zeros stand in the file up to `segment_bytes`.
+    pub roomy: bool,
 }
 
 impl Tail {
-    /// Begins the segment `number`: makes the file and its header durable.
+    /// Begins the segment `number`: makes the file and its header durable. `room` becomes the file, if there is any.
+    #[expect(clippy::too_many_arguments, reason = "all that a segment begins with, given once")]
     pub fn create(
         folder: PathBuf,
         number: u64,
@@ -43,21 +48,36 @@ impl Tail {
         next: Vec<u64>,
         last_time: Timestamp,
         segment_bytes: u64,
+        room: Option<DataFile>,
     ) -> Result<Self, LogError> {
-        let file = DataFile::create(segment_path(&folder, number))?;
+        let (path, roomy) = (segment_path(&folder, number), room.is_some());
+        let mut file = match room {
+            Some(room) => room,
+            None => DataFile::create(path.clone())?,
+        };
         let header = FileHeader { number, id, seed: chain, last_time, next };
         let bytes = header.bytes();
         file.write_at(0, &bytes)?;
         file.sync()?;
+        if roomy {
+            file.rename(path)?;
+            files::sync_folder(&folder)?;
+        }
         files::sync_folder(files::folder_of(&file.path))?;
-        let position = bytes.len() as u64;
-        Ok(Self { folder, number, file: Arc::new(file), position, chain, next: header.next, last_time, segment_bytes })
+        let (file, position, next) = (Arc::new(file), bytes.len() as u64, header.next);
+        Ok(Self { folder, number, file, position, chain, next, last_time, segment_bytes, roomy })
+    }
+
+    /// Ends the segment, all of which is synced: takes away the room behind it.
+    fn end(&self) -> Result<(), LogError> {
+        if self.roomy { self.file.truncate(self.position) } else { Ok(()) }
     }
 }
 
 struct Flusher {
     shared: Arc<Shared>,
     tail: Tail,
+    room: Room,
     /// Durable bytes of the tail's file.
     synced: u64,
     buffer: Vec<u8>,
@@ -79,7 +99,8 @@ pub(super) fn start(shared: Arc<Shared>, tail: Tail) -> std::io::Result<JoinHand
     std::thread::Builder::new().name("hoga-log".into()).spawn(move || {
         let guard = FailOnPanic(shared.clone());
         let synced = tail.position;
-        let mut flusher = Flusher { shared, tail, synced, buffer: Vec::new(), placed: Vec::new() };
+        let room = Room::new(&tail.folder, tail.segment_bytes);
+        let mut flusher = Flusher { shared, tail, room, synced, buffer: Vec::new(), placed: Vec::new() };
         let why = match flusher.run() {
             Ok(()) => "it was closed".to_owned(),
             Err(error) => {
@@ -110,8 +131,11 @@ impl Flusher {
                 self.place(slot, &frame)?;
             }
             self.sync()?;
+            if self.tail.position >= room::MADE_FROM {
+                self.room.make();
+            }
         }
-        Ok(())
+        self.tail.end()
     }
 
     /// Waits for frames; false when the log is closing and there are none.
@@ -129,7 +153,8 @@ impl Flusher {
     fn place(&mut self, slot: u32, frame: &MemFrame) -> Result<(), LogError> {
         let len = (HEADER + frame.body.len()) as u64;
         let empty = self.tail.position == FileHeader::len(self.tail.next.len()) as u64;
-        if !empty && self.tail.position + len > self.tail.segment_bytes {
+        let full = self.tail.position + len > self.tail.segment_bytes;
+        if !empty && (full || (!self.tail.roomy && self.room.is_made())) {
             self.roll()?;
         }
         let header = Header {
@@ -181,9 +206,11 @@ impl Flusher {
     /// Ends the segment and begins the next.
     fn roll(&mut self) -> Result<(), LogError> {
         self.sync()?;
-        let (id, tail) = (self.shared.layout.id, &self.tail);
-        let (folder, next) = (tail.folder.clone(), tail.next.clone());
-        let new = Tail::create(folder, tail.number + 1, id, tail.chain, next, tail.last_time, tail.segment_bytes)?;
+        self.tail.end()?;
+        let (id, tail, room) = (self.shared.layout.id, &self.tail, self.room.take());
+        let (folder, number, next, bytes) =
+            (tail.folder.clone(), tail.number + 1, tail.next.clone(), tail.segment_bytes);
+        let new = Tail::create(folder, number, id, tail.chain, next, tail.last_time, bytes, room)?;
         let old = std::mem::replace(&mut self.tail, new);
         self.synced = self.tail.position;
         let closed = Closed { file: old.file, len: old.position };

@@ -12,6 +12,7 @@ use super::frame::Header;
 use super::index::Index;
 use super::layout::Layout;
 use super::retention::Kept;
+use super::room;
 use super::segment::{FileHeader, Scanned, Scanner, segment_path};
 use super::shared::Closed;
 use super::{cuts, kept_path};
@@ -65,6 +66,7 @@ pub(super) fn open(folder: &Path, layout: &Layout, segment_bytes: u64) -> Result
     for path in void {
         files::remove(&path)?;
     }
+    files::remove(&room::path(folder))?;
     let mut torn = None;
     if let Some(file) = unfinished {
         torn = Some(Torn { position: 0, bytes: file.len()?, file: file.path.clone() });
@@ -72,29 +74,23 @@ pub(super) fn open(folder: &Path, layout: &Layout, segment_bytes: u64) -> Result
     }
     let (folder, id, slots) = (folder.to_owned(), layout.id, slots.len());
     let tail = match newest {
-        None => Tail::create(folder, 1, id, 0, vec![0; slots], Timestamp(0), segment_bytes)?,
-        Some(Newest { number, file, position, chain, next, last_time }) => {
-            let bytes = cut_off(&file, position)?;
-            if bytes > 0 {
-                torn = Some(Torn { file: file.path.clone(), position, bytes });
+        None => Tail::create(folder, 1, id, 0, vec![0; slots], Timestamp(0), segment_bytes, None)?,
+        Some(Newest { number, file, position, rest, chain, next, last_time }) => {
+            cut_off(&file, position)?;
+            if rest > 0 {
+                torn = Some(Torn { file: file.path.clone(), position, bytes: rest });
             }
             files::sync_folder(files::folder_of(&file.path))?;
-            Tail { folder, number, file, position, chain, next, last_time, segment_bytes }
+            Tail { folder, number, file, position, chain, next, last_time, segment_bytes, roomy: false }
         }
     };
     let Loading { index, starts, ends, .. } = loading;
     Ok(Found { index, starts, ends, closed, kept, tail, torn })
 }
 
-/// Cuts off what is behind `position` and syncs; how much it was.
-fn cut_off(file: &DataFile, position: u64) -> Result<u64, LogError> {
-    let bytes = file.len()? - position;
-    if bytes > 0 {
-        file.truncate(position)?
-    } else {
-        file.sync()?
-    }
-    Ok(bytes)
+/// Cuts off what is behind `position` and syncs.
+fn cut_off(file: &DataFile, position: u64) -> Result<(), LogError> {
+    if file.len()? > position { file.truncate(position) } else { file.sync() }
 }
 
 struct Loading<'a> {
@@ -110,6 +106,8 @@ struct Newest {
     number: u64,
     file: Arc<DataFile>,
     position: u64,
+    /// Bytes of a torn write behind it.
+    rest: u64,
     chain: u32,
     next: Vec<u64>,
     last_time: Timestamp,
@@ -217,17 +215,18 @@ impl Loading<'_> {
             self.frame(&file, position, &frame)?;
         }
         let (position, chain) = (scanner.position(), scanner.chain());
-        if scanner.rest() > 0 {
+        let rest = scanner.rest()?;
+        if rest > 0 {
             if !is_last {
                 let what = format!("the chain of frames breaks, and later segments follow; {FROM_COPY}");
                 return Err(file.corrupt(position, what));
             }
-            if let Some(proof) = scanner.finds_durable_behind()? {
+            if let Some(proof) = scanner.finds_durable_behind(rest)? {
                 let what = format!("the frame is damaged: byte {proof} proves that it was durable; {FROM_COPY}");
                 return Err(file.corrupt(position, what));
             }
         }
-        Ok(Newest { number, file, position, chain, next, last_time })
+        Ok(Newest { number, file, position, rest, chain, next, last_time })
     }
 
     /// Indexes a frame unless it is cut or, after a crash while segments were dropped, already indexed.

@@ -145,15 +145,27 @@ impl<'a> Scanner<'a> {
         self.chain
     }
 
-    /// Bytes behind the last good frame.
-    pub fn rest(&self) -> u64 {
-        self.len - self.position
+    /// How many bytes behind the last good frame something was written to: zeros at the end of the file are room that
+    /// was made ahead.
+    pub fn rest(&self) -> Result<u64, LogError> {
+        let (mut end, mut bytes) = (self.len, Vec::new());
+        while end > self.position {
+            let start = end.saturating_sub(CHUNK).max(self.position);
+            bytes.resize((end - start) as usize, 0);
+            self.file.read_at(start, &mut bytes)?;
+            if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+                return Ok(start + last as u64 + 1 - self.position);
+            }
+            end = start;
+        }
+        Ok(0)
     }
 
-    /// Whether some frame behind the break proves that the break was durable once: then it is damage, no torn write.
-    pub fn finds_durable_behind(&mut self) -> Result<Option<u64>, LogError> {
-        let broken = self.position;
-        while self.position + (HEADER as u64) < self.len {
+    /// Whether some frame in the `rest` behind the break proves that the break was durable once: then it is damage, no
+    /// torn write.
+    pub fn finds_durable_behind(&mut self, rest: u64) -> Result<Option<u64>, LogError> {
+        let (broken, end) = (self.position, self.position + rest);
+        while self.position < end {
             self.position += 1;
             if !self.fill(HEADER as u64)? {
                 break;

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod process;
 mod retained;
+mod room;
 
 use super::*;
 use crate::conformance::{self, Subject};

@@ -3,6 +3,7 @@
 //! The second process is this test binary, run again for the one test [`child`], told by [`CHILD`] what to do.
 
 use super::crash::{append_known, known, small};
+use super::room::{has_room, roomy};
 use super::*;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -16,9 +17,10 @@ const FAILED: i32 = 3;
 fn child() {
     let Ok(task) = std::env::var(CHILD) else { return };
     let folder = std::env::var_os(FOLDER).expect("told together with the task");
-    let opened = EmbeddedLog::open(Path::new(&folder), small());
+    let options = if task == "append in room" { roomy() } else { small() };
+    let opened = EmbeddedLog::open(Path::new(&folder), options);
     let result = match task.as_str() {
-        "append" => append_for_ever(&opened.unwrap()),
+        "append" | "append in room" => append_for_ever(&opened.unwrap()),
         _ => opened.map(|_| ()),
     };
     if let Err(error) = result {
@@ -57,8 +59,9 @@ fn this_binary() -> Command {
     command
 }
 
-/// Reads what a child says, killing it after `kill_after` reports; the last report, its error if it told one.
-fn listen(mut child: std::process::Child, kill_after: Option<usize>) -> (u64, Option<String>, ExitStatus) {
+/// Reads what a child says, killing it when `kill` says so of the number of reports; the last report, its error if it
+/// told one.
+fn listen(mut child: std::process::Child, kill: impl Fn(usize) -> bool) -> (u64, Option<String>, ExitStatus) {
     let (mut reports, mut durable, mut error) = (0, 0, None);
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
@@ -66,7 +69,7 @@ fn listen(mut child: std::process::Child, kill_after: Option<usize>) -> (u64, Op
         if let Some((_, count)) = line.split_once("DURABLE ") {
             durable = count.parse().unwrap();
             reports += 1;
-            if Some(reports) == kill_after {
+            if kill(reports) {
                 child.kill().unwrap();
             }
         }
@@ -82,7 +85,8 @@ fn what_was_durable_survives_kill_9() {
     let folder = scratch();
     let mut least = 0;
     for kill_after in [1, 7, 20, 33, 50] {
-        let (durable, error, _) = listen(run(&mut this_binary(), "append", folder.path()), Some(kill_after));
+        let (durable, error, _) =
+            listen(run(&mut this_binary(), "append", folder.path()), |reports| reports == kill_after);
         assert_eq!(error, None);
         assert!(durable > least, "it went on");
         let log = EmbeddedLog::open(folder.path(), small()).unwrap();
@@ -91,9 +95,30 @@ fn what_was_durable_survives_kill_9() {
     }
 }
 
+#[test]
+fn what_was_durable_in_room_survives_kill_9() {
+    let folder = scratch();
+    let mut least = 0;
+    for more in [50, 333] {
+        let roomy_since = std::cell::Cell::new(None);
+        let kill = |reports: usize| {
+            if roomy_since.get().is_none() && reports.is_multiple_of(50) && has_room(folder.path()) {
+                roomy_since.set(Some(reports));
+            }
+            roomy_since.get().is_some_and(|since| reports == since + more)
+        };
+        let (durable, error, _) = listen(run(&mut this_binary(), "append in room", folder.path()), kill);
+        assert_eq!(error, None);
+        assert!(durable > least && has_room(folder.path()), "it was killed with room behind what it wrote");
+        let log = EmbeddedLog::open(folder.path(), roomy()).unwrap();
+        least = known(&log);
+        assert!(least >= durable, "{durable} were durable, {least} are there");
+    }
+}
+
 /// After a child filled the disk: it said so and ended, and what it had said to be durable is there.
 fn check_full(folder: &Path, child: std::process::Child) {
-    let (durable, error, status) = listen(child, None);
+    let (durable, error, status) = listen(child, |_| false);
     let error = error.expect("the disk was full");
     assert!(error.contains("writing ") && error.contains("see to the disk, then start again"), "{error}");
     assert_eq!(status.code(), Some(FAILED));
@@ -136,12 +161,12 @@ fn a_second_process_is_refused_and_can_find_the_first() {
     let address = "127.0.0.1:4567".parse().unwrap();
     log.publish_address(address).unwrap();
     assert_eq!(holder_address(folder.path()).unwrap(), Some(address));
-    let (_, error, status) = listen(run(&mut this_binary(), "open", folder.path()), None);
+    let (_, error, status) = listen(run(&mut this_binary(), "open", folder.path()), |_| false);
     let expect = format!("the log is in use by pid {}, address {address}", std::process::id());
     assert!(error.as_ref().is_some_and(|error| error.contains(&expect)), "{error:?}");
     assert_eq!(status.code(), Some(FAILED));
     drop(log);
     assert_eq!(holder_address(folder.path()).unwrap(), None, "nobody holds it");
-    let (_, error, status) = listen(run(&mut this_binary(), "open", folder.path()), None);
+    let (_, error, status) = listen(run(&mut this_binary(), "open", folder.path()), |_| false);
     assert!(error.is_none() && status.success(), "{error:?}");
 }
