@@ -22,6 +22,8 @@ COPY --from=build /usr/local/bin/hoga /usr/local/bin/hoga
 USER hoga
 WORKDIR /var/lib/hoga
 ENV HOGA_DATA_DIR=/var/lib/hoga/data
+# Memory in pages of 2 MB (docs/configuration.md).
+ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 # Snapshots: may be lost, and save the replay of the whole log.
 VOLUME /var/lib/hoga
 # The first asks for a clean end: hand over, deliver, mark, snapshot.

@@ -6,7 +6,8 @@
 //!   them, with and without records between them.
 //! - [`book`], [`core`], [`symbols`], [`codec`], [`log`], [`embedded`], [`candles`], [`restart`]: the stages in one
 //!   process. `kafka`: those on Kafka, each beside a bare loop.
-//! - [`load`], [`ours`], [`watch`], [`flow`], [`scratch`]: machines at work over a log, posted to and watched.
+//! - [`load`], [`ours`], [`watch`], [`flow`], [`scratch`]: machines at work over a log, posted to and watched; `disk`
+//!   beside them.
 
 pub mod book;
 pub mod candles;
@@ -15,6 +16,7 @@ pub mod core;
 pub mod core_loop;
 pub mod crowd;
 pub mod direct;
+mod disk;
 pub mod embedded;
 pub mod flow;
 #[cfg(feature = "kafka")]

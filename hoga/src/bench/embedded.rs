@@ -1,9 +1,9 @@
 //! Orders end to end on the embedded log, durable: posted to `orders`, through admission, holds and matching, seen as
 //! settled in `order-events` by a reader of what is durable.
 //!
-//! Flat out an order waits behind all that were posted before it, so only the rate is asked for there.
+//! At a rate the disk alone stands beside it ([`disk`]). Flat out an order waits behind all that were posted before it, so only the rate is asked for there.
 
-use super::Size;
+use super::flow::Flow;
 use super::load::Load;
 use super::measured::Measured;
 use super::ours::{self, Ours};
@@ -11,6 +11,7 @@ use super::outcome::{Figure, Outcome};
 use super::scratch::Scratch;
 use super::timing::Spread;
 use super::watch::Sight;
+use super::{Size, disk};
 use crate::cli::Context;
 use crate::exit::Failure;
 use crate::progress::Progress;
@@ -37,15 +38,17 @@ fn measure(row: &'static str, load: Load, context: &Context, size: &Size) -> Res
     let work = format!("{} commands a round {how}, all machines, four partitions, seen when durable", load.measured);
     let mut outcome = Outcome::new(row, work, EXCLUDED);
     let mut progress = Progress::new(row, Some(size.rounds));
-    let (mut all, mut rates, mut p99) = (None::<Measured>, Spread::default(), Spread::default());
+    let (mut rates, mut p99) = (Spread::default(), Spread::default());
+    let (mut ours, mut alone) = (None, None);
     for round in 0..size.rounds {
         context.stop.check("no figures")?;
-        let measured = self::round(load, context)?;
+        let (measured, flow) = self::round(load, context)?;
         rates.add(measured.rate());
         p99.add(measured.latency_us.value_at_quantile(0.99) * 1_000);
-        match &mut all {
-            None => all = Some(measured),
-            Some(all) => all.add(&measured),
+        add(&mut ours, measured);
+        if let Some(rate) = load.rate {
+            let scratch = Scratch::make(context, "disk")?;
+            add(&mut alone, disk::round(&scratch, &context.stop, load, rate, bytes_an_order(&flow))?);
         }
         progress.set(round + 1);
     }
@@ -53,14 +56,26 @@ fn measure(row: &'static str, load: Load, context: &Context, size: &Size) -> Res
         None => vec![Figure::of("orders/s", &rates)],
         Some(_) => vec![Figure::of("P99", &p99)],
     };
-    outcome.sides.extend(all.map(|all| all.side("hoga")));
+    outcome.sides.extend(ours.map(|ours| ours.side("hoga")));
+    outcome.sides.extend(alone.map(|alone| alone.side("disk alone")));
     Ok(outcome)
 }
 
-fn round(load: Load, context: &Context) -> Result<Measured, Failure> {
+fn add(all: &mut Option<Measured>, round: Measured) {
+    match all {
+        None => *all = Some(round),
+        Some(all) => all.add(&round),
+    }
+}
+
+/// What an order is in all topics together.
+fn bytes_an_order(flow: &Flow) -> u64 {
+    flow.topics.values().map(|written| written.records * written.bytes).sum::<u64>() / flow.posted.max(1)
+}
+
+fn round(load: Load, context: &Context) -> Result<(Measured, Flow), Failure> {
     let ours = Ours { machines: MachineKind::ALL, post_to: Topic::Orders, sight: Sight::Settled };
     let scratch = Scratch::make(context, "embedded")?;
     let log: Arc<dyn Log> = Arc::new(scratch.log()?);
-    let (measured, _) = ours::round(ours, context, &log, &log, Visibility::Durable, load)?;
-    Ok(measured)
+    ours::round(ours, context, &log, &log, Visibility::Durable, load)
 }

@@ -17,6 +17,8 @@ pub struct Machine {
     pub cores: usize,
     /// Memory in MiB.
     pub memory_mib: u64,
+    /// Whether this process gets it in pages of 2 MB: glibc asks for them, and the system gives them.
+    pub huge_pages: bool,
     /// Operating system and its version.
     pub system: String,
 }
@@ -36,9 +38,17 @@ impl Machine {
             processor: field("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_mib: kib / 1_024,
+            huge_pages: asks_for_huge_pages(&std::env::var("GLIBC_TUNABLES").unwrap_or_default())
+                && fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
+                    .is_ok_and(|choice| choice.contains("[madvise]") || choice.contains("[always]")),
             system: format!("{} {}", std::env::consts::OS, version.trim()),
         }
     }
+}
+
+/// Whether these tunables of glibc ask for pages of 2 MB.
+fn asks_for_huge_pages(tunables: &str) -> bool {
+    tunables.split(':').any(|tunable| tunable == "glibc.malloc.hugetlb=1")
 }
 
 /// This process's time on a core so far, all threads together.
@@ -60,6 +70,13 @@ pub fn highest_memory_mib() -> u64 {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_of_2_mb_are_asked_for_by_a_tunable_of_glibc() {
+        let asks = ["glibc.malloc.hugetlb=1", "glibc.malloc.arena_max=2:glibc.malloc.hugetlb=1"];
+        assert!(asks.into_iter().all(asks_for_huge_pages));
+        assert!(!["", "glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=12"].into_iter().any(asks_for_huge_pages));
+    }
 
     #[test]
     fn time_on_a_core_grows_with_work() {

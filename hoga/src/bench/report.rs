@@ -14,8 +14,9 @@ const PERCENTILES: [(&str, &str, f64); 4] =
 
 /// What the figures are of, before the first.
 pub fn head(machine: &Machine, rounds: u64, out: &mut dyn Write) -> io::Result<()> {
-    let Machine { processor, cores, memory_mib, system } = machine;
-    writeln!(out, "machine   {processor}, {cores} cores, {memory_mib} MiB, {system}")?;
+    let Machine { processor, cores, memory_mib, system, huge_pages } = machine;
+    let pages = if *huge_pages { "pages of 2 MB" } else { "small pages" };
+    writeln!(out, "machine   {processor}, {cores} cores, {memory_mib} MiB in {pages}, {system}")?;
     writeln!(
         out,
         "rounds    {rounds} of each row; its figures are the middle ones, the noise is how far they are apart"

@@ -29,6 +29,11 @@ impl Scratch {
         Ok(EmbeddedLog::open(&self.0.join("log"), EmbeddedOptions::default())?)
     }
 
+    /// Where a file in it lies.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// Room for snapshots, durable as the command's own.
     pub fn snapshots(&self) -> Result<Arc<dyn ObjectStore>, Failure> {
         let folder = self.0.join("snapshots");

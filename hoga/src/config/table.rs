@@ -239,6 +239,10 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("HOGA_FIRST_SEED", "tests of hoga-simulation: the first seed, 0 unless given"),
     ("HOGA_SEEDS", "tests of hoga-simulation: how many seeds, 100 unless given"),
     ("HOGA_TEST_DATA", "tests: the folder of recorded order flow, `../shared/data` unless given"),
+    (
+        "GLIBC_TUNABLES",
+        "glibc's own: with `glibc.malloc.hugetlb=1`, and `madvise` or `always` in `/sys/kernel/mm/transparent_hugepage/enabled`, memory comes in pages of 2 MB, which makes machines that hold much quicker (docs/performance.md); the image and scripts/bench set it",
+    ),
     ("HOGA_UPDATE", "tests: write expected files (this page, docs/topics.md) instead of comparing"),
 ];
 
