@@ -13,7 +13,7 @@ use hoga_guards::hop::HopWork;
 use std::hint::black_box;
 
 /// Instructions of one run, as recorded.
-const BOOK: u64 = 5_278_977;
+const BOOK: u64 = 5_255_285;
 const CODEC: u64 = 4_989_127;
 const HOP: u64 = 5_459_945;
 
