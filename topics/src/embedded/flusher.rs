@@ -33,29 +33,25 @@ pub(super) struct Tail {
     pub next: Vec<u64>,
     pub last_time: Timestamp,
     pub segment_bytes: u64,
+    /// Where this process began to write in it.
+    pub from: u64,
     /// Whether zeros stand in the file up to `segment_bytes`.
     pub roomy: bool,
 }
 
 impl Tail {
-    /// Begins the segment `number`: makes the file and its header durable. `room` becomes the file, if there is any.
-    #[expect(clippy::too_many_arguments, reason = "all that a segment begins with, given once")]
+    /// Begins a segment: makes the file and its header durable. `room` becomes the file, if there is any.
     pub fn create(
         folder: PathBuf,
-        number: u64,
-        id: u64,
-        chain: u32,
-        next: Vec<u64>,
-        last_time: Timestamp,
+        header: FileHeader,
         segment_bytes: u64,
         room: Option<DataFile>,
     ) -> Result<Self, LogError> {
-        let (path, roomy) = (segment_path(&folder, number), room.is_some());
+        let (path, roomy) = (segment_path(&folder, header.number), room.is_some());
         let mut file = match room {
             Some(room) => room,
             None => DataFile::create(path.clone())?,
         };
-        let header = FileHeader { number, id, seed: chain, last_time, next };
         let bytes = header.bytes();
         file.write_at(0, &bytes)?;
         file.sync()?;
@@ -64,8 +60,9 @@ impl Tail {
             files::sync_folder(&folder)?;
         }
         files::sync_folder(files::folder_of(&file.path))?;
-        let (file, position, next) = (Arc::new(file), bytes.len() as u64, header.next);
-        Ok(Self { folder, number, file, position, chain, next, last_time, segment_bytes, roomy })
+        let FileHeader { number, seed: chain, last_time, next, .. } = header;
+        let (file, position) = (Arc::new(file), bytes.len() as u64);
+        Ok(Self { folder, number, file, position, chain, next, last_time, segment_bytes, from: position, roomy })
     }
 
     /// Ends the segment, all of which is synced: takes away the room behind it.
@@ -131,7 +128,7 @@ impl Flusher {
                 self.place(slot, &frame)?;
             }
             self.sync()?;
-            if self.tail.position >= room::MADE_FROM {
+            if self.tail.position - self.tail.from >= room::MADE_FROM {
                 self.room.make();
             }
         }
@@ -207,10 +204,10 @@ impl Flusher {
     fn roll(&mut self) -> Result<(), LogError> {
         self.sync()?;
         self.tail.end()?;
-        let (id, tail, room) = (self.shared.layout.id, &self.tail, self.room.take());
-        let (folder, number, next, bytes) =
-            (tail.folder.clone(), tail.number + 1, tail.next.clone(), tail.segment_bytes);
-        let new = Tail::create(folder, number, id, tail.chain, next, tail.last_time, bytes, room)?;
+        let Tail { ref folder, number, chain, last_time, ref next, segment_bytes, .. } = self.tail;
+        let (id, next) = (self.shared.layout.id, next.clone());
+        let header = FileHeader { number: number + 1, id, seed: chain, last_time, next };
+        let new = Tail::create(folder.clone(), header, segment_bytes, self.room.take())?;
         let old = std::mem::replace(&mut self.tail, new);
         self.synced = self.tail.position;
         let closed = Closed { file: old.file, len: old.position };

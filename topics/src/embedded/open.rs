@@ -74,14 +74,17 @@ pub(super) fn open(folder: &Path, layout: &Layout, segment_bytes: u64) -> Result
     }
     let (folder, id, slots) = (folder.to_owned(), layout.id, slots.len());
     let tail = match newest {
-        None => Tail::create(folder, 1, id, 0, vec![0; slots], Timestamp(0), segment_bytes, None)?,
+        None => {
+            let header = FileHeader { number: 1, id, seed: 0, last_time: Timestamp(0), next: vec![0; slots] };
+            Tail::create(folder, header, segment_bytes, None)?
+        }
         Some(Newest { number, file, position, rest, chain, next, last_time }) => {
             cut_off(&file, position)?;
             if rest > 0 {
                 torn = Some(Torn { file: file.path.clone(), position, bytes: rest });
             }
             files::sync_folder(files::folder_of(&file.path))?;
-            Tail { folder, number, file, position, chain, next, last_time, segment_bytes, roomy: false }
+            Tail { folder, number, file, position, chain, next, last_time, segment_bytes, from: position, roomy: false }
         }
     };
     let Loading { index, starts, ends, .. } = loading;

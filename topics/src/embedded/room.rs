@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Bytes of a segment from which on room is made for the next: a log that is hardly used takes no more than it holds.
+/// Room for the next segment is made once a process has written so many bytes into one: a log that is hardly used takes
+/// no more than it holds, and a command that appends a few records makes none.
 pub(super) const MADE_FROM: u64 = 1 << 20;
 /// Bytes that are written and synced at a time, and the pause behind them: some 40 MB/s, so that the log's own syncs
 /// find the disk free.
