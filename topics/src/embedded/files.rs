@@ -54,6 +54,13 @@ impl DataFile {
         Ok(())
     }
 
+    /// Bytes that are free for this process on the file's disk.
+    pub fn disk_free(&self) -> Result<u64, LogError> {
+        let disk =
+            rustix::fs::fstatvfs(&self.file).map_err(|error| io("asking the disk of", &self.path)(error.into()))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     pub fn corrupt(&self, position: u64, what: impl Into<String>) -> LogError {
         LogError::Corrupt { file: self.path.display().to_string(), position, what: what.into() }
     }

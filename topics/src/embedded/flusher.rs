@@ -15,7 +15,7 @@ use super::segment::{FileHeader, segment_path};
 use super::shared::{Closed, MemFrame, Shared};
 use crate::LogError;
 use hoga_core::Timestamp;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -47,18 +47,25 @@ impl Tail {
         segment_bytes: u64,
         room: Option<DataFile>,
     ) -> Result<Self, LogError> {
-        let (path, roomy) = (segment_path(&folder, header.number), room.is_some());
-        let mut file = match room {
-            Some(room) => room,
-            None => DataFile::create(path.clone())?,
+        let (path, bytes) = (segment_path(&folder, header.number), header.bytes());
+        let in_room = room.and_then(|room| match begin_in(room, &path, &bytes) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                tracing::warn!("the log's next segment grows as it is written: {error}");
+                None
+            }
+        });
+        let roomy = in_room.is_some();
+        let file = match in_room {
+            Some(file) => file,
+            None => {
+                let file = DataFile::create(path)?;
+                file.write_at(0, &bytes)?;
+                file.sync()?;
+                file
+            }
         };
-        let bytes = header.bytes();
-        file.write_at(0, &bytes)?;
-        file.sync()?;
-        if roomy {
-            file.rename(path)?;
-            files::sync_folder(&folder)?;
-        }
+        files::sync_folder(&folder)?;
         files::sync_folder(files::folder_of(&file.path))?;
         let FileHeader { number, seed: chain, last_time, next, .. } = header;
         let (file, position) = (Arc::new(file), bytes.len() as u64);
@@ -69,6 +76,14 @@ impl Tail {
     fn end(&self) -> Result<(), LogError> {
         if self.roomy { self.file.truncate(self.position) } else { Ok(()) }
     }
+}
+
+/// Makes a header durable in room, and gives it the name of the segment.
+fn begin_in(mut room: DataFile, path: &Path, header: &[u8]) -> Result<DataFile, LogError> {
+    room.write_at(0, header)?;
+    room.sync()?;
+    room.rename(path.to_owned())?;
+    Ok(room)
 }
 
 struct Flusher {

@@ -50,7 +50,8 @@ pub(super) fn open(folder: &Path, layout: &Layout, segment_bytes: u64) -> Result
     let numbers = slots.iter().zip(0..).map(|(at, slot)| (*at, slot)).collect();
     let starts = cuts::read(folder, &numbers)?;
     let empty = || (0..slots.len()).map(|_| Index::default()).collect();
-    let mut loading = Loading { slots: &slots, id: layout.id, ends: vec![0; slots.len()], starts, index: empty() };
+    let (id, ends) = (layout.id, vec![0; slots.len()]);
+    let mut loading = Loading { slots: &slots, id, segment_bytes, ends, starts, index: empty() };
     let (kept, void) = loading.kept_files(folder)?;
     let Segments { closed, newest, unfinished } = loading.segments(folder)?;
     if newest.is_none() && (loading.starts.iter().any(|start| *start > 0) || !kept.is_empty()) {
@@ -99,6 +100,7 @@ fn cut_off(file: &DataFile, position: u64) -> Result<(), LogError> {
 struct Loading<'a> {
     slots: &'a [TopicPartition],
     id: u64,
+    segment_bytes: u64,
     starts: Vec<u64>,
     /// The offset after the newest frame of each slot.
     ends: Vec<u64>,
@@ -218,7 +220,7 @@ impl Loading<'_> {
             self.frame(&file, position, &frame)?;
         }
         let (position, chain) = (scanner.position(), scanner.chain());
-        let rest = scanner.rest()?;
+        let rest = scanner.rest(self.segment_bytes)?;
         if rest > 0 {
             if !is_last {
                 let what = format!("the chain of frames breaks, and later segments follow; {FROM_COPY}");

@@ -6,7 +6,8 @@
 //!
 //! Invariants:
 //! 1. Nobody else has the file before it is whole: zeros are never written where a frame could be.
-//! 2. That there is no room is no error: a segment without it grows as it is written.
+//! 2. That there is no room is no error: a segment without it grows as it is written. Nor is room made where the disk
+//!    would have less than a segment left behind it: the log never fails for want of what room took.
 //! 3. The file has a name of its own until it is a segment; one that a crash left is removed by opening.
 //!
 //! Left out on purpose: using segments that were dropped again. Their frames would have to be told from new ones.
@@ -116,6 +117,15 @@ fn make(path: PathBuf, bytes: u64, end: &AtomicBool) -> Result<Option<DataFile>,
     while at < bytes {
         if end.load(Ordering::Relaxed) {
             return Ok(None);
+        }
+        let wanted = bytes - at + bytes;
+        let free = file.disk_free()?;
+        if free < wanted {
+            let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            return Err(LogError::Io {
+                what: format!("{free} bytes of the disk are free, wanted are {wanted}"),
+                source,
+            });
         }
         let piece = (bytes - at).min(PIECE as u64);
         file.write_at(at, &zeros[..piece as usize])?;

@@ -145,9 +145,12 @@ impl<'a> Scanner<'a> {
         self.chain
     }
 
-    /// How many bytes behind the last good frame something was written to: zeros at the end of the file are room that
-    /// was made ahead.
-    pub fn rest(&self) -> Result<u64, LogError> {
+    /// How many bytes stand behind the last good frame. In a file of `roomy` bytes zeros at its end are room that was
+    /// made ahead and count for nothing.
+    pub fn rest(&self, roomy: u64) -> Result<u64, LogError> {
+        if self.len != roomy {
+            return Ok(self.len - self.position);
+        }
         let (mut end, mut bytes) = (self.len, Vec::new());
         while end > self.position {
             let start = end.saturating_sub(CHUNK).max(self.position);

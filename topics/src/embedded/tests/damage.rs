@@ -25,7 +25,11 @@ fn a_flipped_byte_is_damage_unless_the_newest_frame_could_be_torn() {
         let log = EmbeddedLog::open(folder.path(), small()).unwrap();
         log.torn().unwrap().position as usize
     };
-    for (segment, room) in all.iter().map(|segment| (segment, 0)).chain(all.last().map(|last| (last, 300))) {
+    for (segment, room) in all
+        .iter()
+        .map(|segment| (segment, 0))
+        .chain(all.last().map(|last| (last, small().segment_bytes as usize - files[last].len())))
+    {
         let is_last = Some(segment) == all.last();
         let step = if is_last { 1 } else { 29 };
         let whole = files[segment].len();
