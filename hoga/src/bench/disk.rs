@@ -1,5 +1,5 @@
-//! The disk alone, beside the embedded log: at the same rate as many bytes an order as hoga wrote, synced one sync behind
-//! the other by one thread that does nothing else. What an order waits for there no log on this disk can spare it.
+//! The disk alone, beside the embedded log: at the same rate as many bytes an order as hoga's records have, synced one
+//! sync behind the other by one thread that does nothing else.
 //!
 //! It gets the easiest work: the file is full of zeros before, so that a sync changes no length; nothing is encoded, hashed
 //! or read.

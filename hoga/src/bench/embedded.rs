@@ -42,12 +42,13 @@ fn measure(row: &'static str, load: Load, context: &Context, size: &Size) -> Res
     let (mut ours, mut alone) = (None, None);
     for round in 0..size.rounds {
         context.stop.check("no figures")?;
-        let (measured, flow) = self::round(load, context)?;
+        // Its files stay until the disk's turn is over: removing them is work for the disk.
+        let scratch = Scratch::make(context, "embedded")?;
+        let (measured, flow) = self::round(load, context, &scratch)?;
         rates.add(measured.rate());
         p99.add(measured.latency_us.value_at_quantile(0.99) * 1_000);
         add(&mut ours, measured);
         if let Some(rate) = load.rate {
-            let scratch = Scratch::make(context, "disk")?;
             add(&mut alone, disk::round(&scratch, &context.stop, load, rate, bytes_an_order(&flow))?);
         }
         progress.set(round + 1);
@@ -73,9 +74,8 @@ fn bytes_an_order(flow: &Flow) -> u64 {
     flow.topics.values().map(|written| written.records * written.bytes).sum::<u64>() / flow.posted.max(1)
 }
 
-fn round(load: Load, context: &Context) -> Result<(Measured, Flow), Failure> {
+fn round(load: Load, context: &Context, scratch: &Scratch) -> Result<(Measured, Flow), Failure> {
     let ours = Ours { machines: MachineKind::ALL, post_to: Topic::Orders, sight: Sight::Settled };
-    let scratch = Scratch::make(context, "embedded")?;
     let log: Arc<dyn Log> = Arc::new(scratch.log()?);
     ours::round(ours, context, &log, &log, Visibility::Durable, load)
 }

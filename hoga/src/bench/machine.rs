@@ -17,7 +17,7 @@ pub struct Machine {
     pub cores: usize,
     /// Memory in MiB.
     pub memory_mib: u64,
-    /// Whether this process gets it in pages of 2 MB: glibc asks for them, and the system gives them.
+    /// Whether this process gets it in pages of 2 MB: the system gives them to all, or to who asks, and glibc does.
     pub huge_pages: bool,
     /// Operating system and its version.
     pub system: String,
@@ -38,9 +38,10 @@ impl Machine {
             processor: field("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_mib: kib / 1_024,
-            huge_pages: asks_for_huge_pages(&std::env::var("GLIBC_TUNABLES").unwrap_or_default())
-                && fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
-                    .is_ok_and(|choice| choice.contains("[madvise]") || choice.contains("[always]")),
+            huge_pages: fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").is_ok_and(|choice| {
+                let asks = || asks_for_huge_pages(&std::env::var("GLIBC_TUNABLES").unwrap_or_default());
+                choice.contains("[always]") || (choice.contains("[madvise]") && asks())
+            }),
             system: format!("{} {}", std::env::consts::OS, version.trim()),
         }
     }
