@@ -65,7 +65,9 @@ impl Tail {
                 file
             }
         };
-        files::sync_folder(&folder)?;
+        if roomy {
+            files::sync_folder(&folder)?;
+        }
         files::sync_folder(files::folder_of(&file.path))?;
         let FileHeader { number, seed: chain, last_time, next, .. } = header;
         let (file, position) = (Arc::new(file), bytes.len() as u64);

@@ -19,18 +19,29 @@ pub(super) fn has_room(folder: &Path) -> bool {
     list.len() > 1 && fs::metadata(list.pop().unwrap()).unwrap().len() == roomy().segment_bytes
 }
 
-/// Appends the known sequence until a segment has room and some records; how many there are.
-fn fill(log: &EmbeddedLog, folder: &Path) -> u64 {
+/// Appends the known sequence until it is so; how many records there are.
+fn append_until(log: &EmbeddedLog, what: &str, is: impl Fn() -> bool) -> u64 {
     let (begun, mut n) = (Instant::now(), 0);
-    while !has_room(folder) {
-        assert!(begun.elapsed() < Duration::from_secs(120), "no segment got room");
-        append_known(log, n, n + 1_000).unwrap();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "appended in vain until {what}");
+        append_known(log, n, n + 500).unwrap();
         log.sync().unwrap();
-        n += 1_000;
+        n += 500;
     }
+    n
+}
+
+/// Until a segment has room and some records.
+fn fill(log: &EmbeddedLog, folder: &Path) -> u64 {
+    let n = append_until(log, "a segment has room", || has_room(folder));
     append_known(log, n, n + 10).unwrap();
     log.sync().unwrap();
     n + 10
+}
+
+/// Until room is being made, or is made.
+fn append_until_room(log: &EmbeddedLog, folder: &Path) -> u64 {
+    append_until(log, "room is made", || path(folder).exists())
 }
 
 fn len(path: &Path) -> u64 {
@@ -59,18 +70,6 @@ fn wait_until(what: &str, is: impl Fn() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// Appends the known sequence until room is being made, or is made; how many records there are.
-fn append_until_room(log: &EmbeddedLog, folder: &Path) -> u64 {
-    let (begun, mut n) = (Instant::now(), 0);
-    while !path(folder).exists() {
-        assert!(begun.elapsed() < Duration::from_secs(120), "no room is made");
-        append_known(log, n, n + 500).unwrap();
-        log.sync().unwrap();
-        n += 500;
-    }
-    n
 }
 
 #[test]
