@@ -18,32 +18,34 @@ use std::time::Instant;
 /// Bytes that are written at a time beforehand.
 const PIECE: usize = 1 << 20;
 
-/// A round: `rate` records a second of so many bytes each.
-pub fn round(scratch: &Scratch, stop: &Stop, load: Load, rate: u64, bytes: u64) -> Result<Measured, Failure> {
+/// A round of records of so many bytes each: all that are due go out together.
+pub fn round(scratch: &Scratch, stop: &Stop, load: Load, bytes: u64) -> Result<Measured, Failure> {
     let path = scratch.file("disk");
     let failed = |error: io::Error| Failure::Unavailable(format!("writing {}: {error}", path.display()));
     let file = full_of_zeros(&path, load.records() * bytes).map_err(failed)?;
-    let (mut latency, mut content) = (histogram(), Vec::new());
-    let (mut next, cpu, started) = (0, cpu_time(), Instant::now());
-    while next < load.records() {
-        let early = load.due(started, next).saturating_duration_since(Instant::now());
-        if !early.is_zero() {
-            stop.check("no figures")?;
-            std::thread::sleep(early);
-        }
-        // All that are due by now go out together.
-        let due = (started.elapsed().as_nanos() * u128::from(rate) / 1_000_000_000) as u64 + 1;
-        let end = due.clamp(next + 1, load.records());
-        content.resize(((end - next) * bytes) as usize, 1);
-        file.write_all_at(&content, next * bytes).and_then(|()| file.sync_data()).map_err(failed)?;
-        let durable = Instant::now();
-        for number in next.max(load.warm)..end {
+    let mut synced = Vec::new();
+    let (mut content, mut position, cpu) = (Vec::new(), 0, cpu_time());
+    let send = |count: &mut u64, number: u64| {
+        *count = number + 1;
+        Ok(())
+    };
+    let started = load.post(stop, &mut 0, send, |count| {
+        content.resize((*count * bytes - position) as usize, 1);
+        file.write_all_at(&content, position).and_then(|()| file.sync_data()).map_err(failed)?;
+        position = *count * bytes;
+        synced.push((*count, Instant::now()));
+        Ok(())
+    })?;
+    let (elapsed, cpu) = (started.elapsed(), cpu_time().saturating_sub(cpu));
+    let (mut latency, mut next) = (histogram(), 0);
+    for (end, durable) in synced {
+        for number in load.warm.max(next)..end {
             let waited = durable.saturating_duration_since(load.due(started, number));
             latency.record(waited.as_micros() as u64).expect("the histogram grows as needed");
         }
         next = end;
     }
-    Ok(Measured::new(latency, load.records(), started.elapsed(), cpu_time().saturating_sub(cpu)))
+    Ok(Measured::new(latency, load.records(), elapsed, cpu))
 }
 
 fn full_of_zeros(path: &std::path::Path, bytes: u64) -> io::Result<File> {

@@ -1,7 +1,8 @@
 //! Orders end to end on the embedded log, durable: posted to `orders`, through admission, holds and matching, seen as
 //! settled in `order-events` by a reader of what is durable.
 //!
-//! At a rate the disk alone stands beside it ([`disk`]). Flat out an order waits behind all that were posted before it, so only the rate is asked for there.
+//! At a rate the disk alone stands beside it ([`disk`]). Flat out an order waits behind all that were posted before it,
+//! so only the rate is asked for there.
 
 use super::flow::Flow;
 use super::load::Load;
@@ -48,8 +49,8 @@ fn measure(row: &'static str, load: Load, context: &Context, size: &Size) -> Res
         rates.add(measured.rate());
         p99.add(measured.latency_us.value_at_quantile(0.99) * 1_000);
         add(&mut ours, measured);
-        if let Some(rate) = load.rate {
-            add(&mut alone, disk::round(&scratch, &context.stop, load, rate, bytes_an_order(&flow))?);
+        if load.rate.is_some() {
+            add(&mut alone, disk::round(&scratch, &context.stop, load, bytes_an_order(&flow))?);
         }
         progress.set(round + 1);
     }
